@@ -1,0 +1,1 @@
+"""Forecasts, replenishment, priorities and recommendations, importable without Dagster or Spark."""

@@ -1,0 +1,1 @@
+"""Event-heavy work in PySpark: DataFrame in, DataFrame out, one module a job."""
