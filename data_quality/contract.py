@@ -59,7 +59,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Contract:
-    """What a table must look like: grain, key, columns, how it changes and when it arrives."""
+    """What a table must look like: grain, key, columns, how it changes and when it arrives.
+
+    ``volume`` is "varies" where few or no rows are as healthy as many (a queue), else "steady".
+    """
 
     name: str
     kind: Kind
@@ -74,6 +77,7 @@ class Contract:
     version_column: str | None = None
     partition_by_month_of: str | None = None
     lateness_days: int | None = None
+    volume: str = "steady"
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -138,6 +142,7 @@ def parse_contract(document: dict[str, Any], kind: Kind) -> Contract:
         version_column=custom.get("versionColumn"),
         partition_by_month_of=custom.get("partitionByMonthOf"),
         lateness_days=sla.get("lateness"),
+        volume=custom.get("volume", "steady"),
     )
 
 

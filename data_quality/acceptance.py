@@ -1,0 +1,217 @@
+"""Acceptance: the row-level split of a batch into accepted, deduplicated, quarantined and filtered, by the contract.
+
+Set-based SQL over one DuckDB connection; every row goes exactly one way. Where the rows came from and where they are stored
+is not known here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import duckdb
+import pyarrow as pa
+
+from data_quality.acceptance_duplicates import judge_duplicates
+from data_quality.acceptance_rules import Rule, cast_of, literal, quoted, rules_of
+from data_quality.contract import Contract
+
+EXAMPLES = 5
+_MASK_WIDTH = 40
+
+# Gives the Parquet files of the stored table whose rows may share keys with months YYYY-MM (all, when None).
+ExistingFiles = Callable[[Sequence[str] | None], Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """Counts of a judged batch; the rows stand in the relations ``accepted`` and ``quarantined`` of the connection."""
+
+    candidates: int
+    accepted: int
+    deduplicated: int
+    quarantined: int
+    filtered: int
+    by_rule: dict[str, int] = field(default_factory=dict)
+    by_filter: dict[str, int] = field(default_factory=dict)
+    examples: tuple[dict[str, str | int | None], ...] = ()
+
+
+def accept(
+    con: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    candidates: str,
+    *,
+    key: bytes,
+    now: datetime,
+    existing: ExistingFiles = lambda months: (),
+) -> Acceptance:
+    """Judge the rows of relation ``candidates`` and leave relations ``accepted`` and ``quarantined``.
+
+    Candidates have any of the contract's columns as text or typed, ``_file_id``, ``_line`` and optionally ``_filtered`` (why
+    the contract leaves the row out). A relation ``rejects`` (_file_id, _line, rule, message, raw) is added to the
+    quarantine where it exists. Personal columns are replaced by a keyed hash; ``now`` bounds what has happened.
+    """
+    con.execute("set TimeZone = 'UTC'")
+    rules = rules_of(contract)
+    con.execute("set variable acceptance_now = ?::timestamptz", [now])
+    con.execute(_judge_sql(con, contract, candidates, rules))
+    _hash_personal(con, contract, key)
+    kept = ", ".join(quoted(name) for name in contract.column_names)
+    con.execute(
+        f"create temp view clean as select {kept}, _file_id, _line, rowid as row_id from judged "
+        "where _rule is null and _filtered is null"
+    )
+    judge_duplicates(con, contract, existing(_months(con, contract)))
+    con.execute(_accepted_sql(contract))
+    _quarantine(con, contract, rules)
+    return _counts(con)
+
+
+def pseudonym(value: str, kind: str, key: bytes) -> str:
+    """The keyed hash that stands for a personal value: HMAC-SHA-256, hex, one domain a kind of data."""
+    text = value.strip().casefold() if kind == "email" else value.strip()
+    return hmac.new(key, f"shopwright:{kind}:".encode() + text.encode(), hashlib.sha256).hexdigest()
+
+
+def _judge_sql(con: duckdb.DuckDBPyConnection, contract: Contract, candidates: str, rules: list[Rule]) -> str:
+    described = con.execute(f"describe {candidates}").fetchall()
+    types = {row[0]: row[1] for row in described}
+    given = []
+    for c in contract.columns:
+        column = quoted(c.name)
+        if c.name not in types:
+            given.append(f"null::varchar as {quoted('g_' + c.name)}")
+        elif types[c.name] == "VARCHAR":
+            given.append(f"nullif(trim({column}), '') as {quoted('g_' + c.name)}")
+        else:
+            given.append(f"{column}::varchar as {quoted('g_' + c.name)}")
+    cast = [f"{cast_of(c, quoted('g_' + c.name))} as {quoted(c.name)}" for c in contract.columns]
+    filtered = "_filtered" if "_filtered" in types else "null::varchar"
+    rule = " ".join(f"when {r.condition} then {i}" for i, r in enumerate(rules))
+    bad = " ".join(f"when {i} then {quoted('g_' + r.field)}" for i, r in enumerate(rules))
+    row = ", ".join(
+        f"{quoted(c.name)} := {_masked(quoted('g_' + c.name)) if c.personal is None else _starred(quoted('g_' + c.name))}"
+        for c in contract.columns
+    )
+    names = ", ".join(quoted(c) for c in contract.column_names)
+    return f"""
+        create temp table judged as
+        select
+            {names}, _file_id, _line, _filtered, _rule,
+            case _rule {bad} end as _bad,
+            case when _rule is not null then to_json(struct_pack({row}))::varchar end as _row
+        from (
+            select *, case when _filtered is not null then null {rule} end as _rule
+            from (
+                select *, {", ".join(cast)}
+                from (select {", ".join(given)}, _file_id, _line, {filtered} as _filtered from {candidates})
+            )
+        )
+    """
+
+
+def _masked(value: str) -> str:
+    return f"left({value}, 2) || repeat('*', least(greatest(length({value}) - 2, 0), {_MASK_WIDTH}))"
+
+
+def _starred(value: str) -> str:
+    return f"case when {value} is not null then '***' end"
+
+
+def _hash_personal(con: duckdb.DuckDBPyConnection, contract: Contract, key: bytes) -> None:
+    for column in contract.columns:
+        if column.personal is None:
+            continue
+        name = quoted(column.name)
+        values = [v for (v,) in con.execute(f"select distinct {name} from judged where {name} is not null").fetchall()]
+        if not values:
+            continue
+        hashed = pa.table({"v": values, "h": [pseudonym(v, column.personal, key) for v in values]})
+        con.register("pseudonyms", hashed)
+        con.execute(f"update judged set {name} = p.h from pseudonyms p where judged.{name} = p.v")
+        con.unregister("pseudonyms")
+
+
+def _months(con: duckdb.DuckDBPyConnection, contract: Contract) -> list[str] | None:
+    if contract.partition_by_month_of is None:
+        return None
+    month = f"strftime({quoted(contract.partition_by_month_of)}, '%Y-%m')"
+    return [m for (m,) in con.execute(f"select distinct {month} from clean order by 1").fetchall()]
+
+
+def _accepted_sql(contract: Contract) -> str:
+    month = contract.partition_by_month_of
+    extra = f", strftime({quoted(month)}, '%Y-%m') as _month" if month else ""
+    return f"""
+        create temp view accepted as
+        select * exclude (row_id){extra} from clean where row_id not in (select row_id from verdicts)
+    """
+
+
+def _quarantine(con: duckdb.DuckDBPyConnection, contract: Contract, rules: list[Rule]) -> None:
+    has_rejects = con.execute("select count(*) from duckdb_tables() where table_name = 'rejects'").fetchone()
+    personal = {c.name for c in contract.columns if c.personal}
+    listed = ", ".join(
+        f"({i}, {literal(r.name)}, {literal(r.field)}, {literal(r.message)}, {str(r.field in personal).lower()})"
+        for i, r in enumerate(rules)
+    )
+    key = " || '/' || ".join(f"coalesce({quoted(k)}::varchar, '')" for k in contract.key)
+    row = ", ".join(
+        f"{quoted(c.name)} := {_masked(quoted(c.name) + '::varchar') if c.personal is None else _starred(quoted(c.name))}"
+        for c in contract.columns
+    )
+    rejected = f"select _file_id, _line, null, rule, message, {_masked('raw')}, null from rejects union all"
+    con.execute(
+        f"""
+        create temp table quarantined (
+            _file_id bigint, _line bigint, field varchar, rule varchar, message varchar, value varchar, masked_row varchar
+        );
+        insert into quarantined
+        {rejected if has_rejects and has_rejects[0] else ""}
+        select _file_id, _line, r.field, r.name, r.message, case when r.personal then '***' else {_masked("_bad")} end, _row
+        from judged join (values {listed}) r(i, name, field, message, personal) on _rule = r.i
+        union all
+        select
+            _file_id, _line, {literal(", ".join(contract.key))}, 'key_conflict',
+            'the key was seen before with other values; the first one is kept', {_masked(f"({key})")},
+            to_json(struct_pack({row}))::varchar
+        from clean join verdicts using (row_id) where verdict = 'key_conflict'
+        order by all
+        """
+    )
+
+
+def _counts(con: duckdb.DuckDBPyConnection) -> Acceptance:
+    def one(query: str) -> int:
+        row = con.execute(query).fetchone()
+        return int(row[0]) if row else 0
+
+    by_filter = con.execute("select _filtered, count(*) from judged where _filtered is not null group by all order by all")
+    filters = dict(by_filter.fetchall())
+    by_rule = dict(con.execute("select rule, count(*) from quarantined group by all order by all").fetchall())
+    columns = ("file_number", "line", "field", "rule", "message", "value")
+    # One example of each rule first, so that a flood of one kind hides no other.
+    examples = con.execute(
+        f"""
+        select _file_id, _line, field, rule, message, value from quarantined
+        order by row_number() over (partition by rule order by _file_id, _line), rule, _file_id, _line limit {EXAMPLES}
+        """
+    ).fetchall()
+    rejects = one("select count(*) from quarantined") - one(
+        "select (select count(*) from judged where _rule is not null) + "
+        "(select count(*) from verdicts where verdict = 'key_conflict')"
+    )
+    return Acceptance(
+        candidates=one("select count(*) from judged") + rejects,
+        accepted=one("select count(*) from accepted"),
+        deduplicated=one("select count(*) from verdicts where verdict = 'duplicate'"),
+        quarantined=sum(by_rule.values()),
+        filtered=sum(filters.values()),
+        by_rule=by_rule,
+        by_filter=filters,
+        examples=tuple(dict(zip(columns, example, strict=True)) for example in examples),
+    )

@@ -1,0 +1,129 @@
+"""A batch: the landed files of one load, read and turned into candidate rows of the feed by their dialects.
+
+Judging the candidates is acceptance's work, storing them the lake's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from data_quality.contract import Contract, load_contract
+from feeds.dialect import Dialect, FeedMapping, load_dialect
+from feeds.ledger import LandedFile
+from feeds.reading import BatchFile, ShapeRead, create_rejects, read_shape
+from feeds.report import ConservationError, FeedError
+from feeds.shop import Shop
+
+
+@dataclass
+class Batch:
+    """What the files held: names by number, data rows, duplicate lines dropped, rejected lines, differences in shape."""
+
+    feed: str
+    names: list[str]
+    source_rows: int = 0
+    duplicate_rows: int = 0
+    rejected_lines: int = 0
+    counted_by_lines: bool = True
+    drift: list[str] = field(default_factory=list)
+
+    def check_conservation(self, candidates: int) -> None:
+        """Raise ``ConservationError`` when a dialect that maps line by line lost or multiplied lines."""
+        told = candidates + self.duplicate_rows
+        if self.counted_by_lines and told != self.source_rows:
+            raise ConservationError(
+                f"{self.feed}: the files hold {self.source_rows} rows, but the dialect made {told} of them. Nothing was "
+                "committed; its SQL must give one row a line and mark left-out ones with _filtered."
+            )
+
+
+def read_batch(
+    con: duckdb.DuckDBPyConnection, shop: Shop, feed: str, files: Sequence[LandedFile], folder: Path, scratch: Path
+) -> Batch:
+    """Create relations ``candidates``, ``files`` and ``rejects`` from landed files; raises ``FeedError`` if they do not fit."""
+    _register_files(con, files)
+    create_rejects(con)
+    sources = {source.name: source for source in shop.sources}
+    dialects = {sources[f.source].dialect for f in files}
+    if len(dialects) > 1:
+        raise FeedError(f"{feed}: its sources speak {sorted(dialects)}; let one source or dialect provide a feed.")
+    dialect = load_dialect(dialects.pop())
+    mapping = dialect.feeds[feed]
+    batch = Batch(feed, [f.name for f in files], counted_by_lines=mapping.counted_by == "lines")
+    for shape in mapping.shapes:
+        members = [
+            BatchFile(number, folder / f.path, f.name, f.format, sources[f.source].delimiter)
+            for number, f in enumerate(files)
+            if (sources[f.source].shape or mapping.shapes[0]) == shape
+        ]
+        _add(batch, read_shape(con, dialect.shapes[shape], members, scratch))
+    rejected = con.execute("select count(*) from rejects").fetchone()
+    batch.rejected_lines = rejected[0] if rejected else 0
+    batch.source_rows += batch.rejected_lines
+    if not batch.counted_by_lines:
+        # Groups are counted as they are made; a repeated line is part of no row.
+        batch.duplicate_rows = 0
+    _create_candidates(con, shop, dialect, mapping)
+    return batch
+
+
+def by_day(
+    con: duckdb.DuckDBPyConnection, contract: Contract, files: Sequence[LandedFile], time_zone: str
+) -> dict[date, int]:
+    """Accepted rows by the day in the file's name, or else by the business day of the event."""
+    event = contract.column(contract.event_time) if contract.event_time else None
+    day = "null::date"
+    if event is not None:
+        moment = f'a."{event.name}"'
+        day = f"{moment}::date" if event.type == "date" else f"timezone($zone, {moment})::date"
+    rows = con.execute(
+        f"select coalesce(f.feed_date, {day}) as day, count(*) from accepted a join files f using (_file_id) "
+        "group by all having day is not null order by day",
+        {"zone": time_zone} if "$zone" in day else {},
+    )
+    return dict(rows.fetchall())
+
+
+def _register_files(con: duckdb.DuckDBPyConnection, files: Sequence[LandedFile]) -> None:
+    table = pa.table(
+        {
+            "_file_id": pa.array(range(len(files)), pa.int64()),
+            "file_name": [f.name for f in files],
+            "feed_date": pa.array([f.feed_date for f in files], pa.date32()),
+            "sha256": [f.sha256 for f in files],
+        }
+    )
+    con.register("arrived", table)
+    con.execute("create temp table files as select * from arrived")
+    con.unregister("arrived")
+
+
+def _add(batch: Batch, told: ShapeRead) -> None:
+    batch.source_rows += told.rows
+    batch.duplicate_rows += told.duplicate_lines
+    batch.drift.extend(told.drift)
+
+
+def _create_candidates(con: duckdb.DuckDBPyConnection, shop: Shop, dialect: Dialect, mapping: FeedMapping) -> None:
+    """Run the dialect's SQL; it sees the shapes, ``files``, its lookup tables and the variables of shop and dialect."""
+    settings = {"currency": shop.currency, "time_zone": shop.time_zone, "location": shop.default_location, **dialect.settings}
+    for name, value in settings.items():
+        con.execute(f"set variable {name} = ?", [value])
+    for table, path in dialect.lookups.items():
+        con.execute(f"create temp table {table} as select * from read_csv(?, all_varchar = true, header = true)", [str(path)])
+    shape = mapping.shapes[0]
+    if len(mapping.shapes) == 1 and shape != "source":
+        con.execute(f'create temp view source as select * from "{shape}"')
+    if dialect.prelude:
+        con.execute(dialect.prelude)
+    con.execute(f"create temp view candidates as {mapping.sql}")
+    known = {*load_contract(mapping.feed).column_names, "_file_id", "_line", "_filtered"}
+    made = {row[0] for row in con.execute("describe candidates").fetchall()}
+    if made - known:
+        raise FeedError(f"dialect {dialect.name}: {mapping.feed}.sql makes columns {sorted(made - known)} that the contract lacks.")

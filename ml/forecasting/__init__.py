@@ -1,0 +1,6 @@
+"""Demand forecasts: from the daily history of SKUs to quantiles of what they will sell. Orders are made elsewhere."""
+
+from ml.forecasting.demand import DemandForecast, forecast_demand, protection_periods
+from ml.forecasting.params import ForecastParams
+
+__all__ = ["DemandForecast", "ForecastParams", "forecast_demand", "protection_periods"]

@@ -1,0 +1,117 @@
+"""The main model: one gradient-boosted model for all series, direct by bucket of periods ahead.
+
+It predicts by how much the demand of a bucket will differ from the series' recent level, as a ratio with a Tweedie
+loss; the weight level**(2-p) makes that the same as predicting units. Ratios carry growth, promotions and age from
+series to series, and let a tree model follow a rising season that it has not seen before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from ml.forecasting.features import BucketRows, PanelSums, bucket_rows, training_origins
+from ml.forecasting.panel import DemandPanel
+from ml.forecasting.params import ForecastParams
+
+
+class _Regressor(Protocol):
+    def predict(self, features: np.ndarray) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class BoostedForecast:
+    """Forecast of the boosted model (series by periods ahead, units) and the name of the library that made it."""
+
+    units: np.ndarray
+    library: str
+    n_rows: int
+
+
+def boosted_forecast(
+    panel: DemandPanel,
+    weights: np.ndarray,
+    params: ForecastParams,
+    horizon: int,
+    learn_from: np.ndarray | None = None,
+) -> BoostedForecast | None:
+    """Fit on the past of the panel and forecast ``horizon`` periods; ``None`` where there is too little history.
+
+    ``learn_from`` is a mask of the series to train on; every series is forecast.
+    """
+    buckets = bucket_edges(params.buckets_of(panel.period_days), min(horizon, params.horizon_of(panel.period_days)))
+    n_learn = panel.n_series if learn_from is None else int(learn_from.sum())
+    origins = training_origins(panel, buckets, params.boosted_rows, n_learn)
+    if not origins:
+        return None
+    sums = PanelSums(panel, weights)
+    train = BucketRows.stack([bucket_rows(panel, weights, origin, buckets, sums) for origin in origins])
+    is_modelled = np.ones(panel.n_series, dtype=bool) if learn_from is None else learn_from
+    train = train.take(train.is_usable & np.tile(is_modelled, len(train.ratio) // panel.n_series))
+    if len(train.ratio) < 200 or train.ratio.max() <= 0:
+        return None
+    model, library = _fit(train, params)
+    now = bucket_rows(panel, weights, panel.n_past, buckets, sums)
+    rate = np.maximum(model.predict(now.features), 0) * now.level
+    by_bucket = rate.reshape(len(buckets), panel.n_series).T
+    units = np.zeros((panel.n_series, horizon), dtype=np.float32)
+    for number, (low, end) in enumerate(buckets):
+        high = horizon if number == len(buckets) - 1 else end  # the last bucket's rate holds for whatever lies beyond
+        ahead = weights[:, panel.n_past + low : panel.n_past + high]
+        units[:, low:high] = by_bucket[:, number : number + 1] * ahead
+    return BoostedForecast(units, library, len(train.ratio))
+
+
+def bucket_edges(ends: tuple[int, ...], horizon: int) -> list[tuple[int, int]]:
+    """Half-open buckets of periods ahead (0 is the first future period) that cover the horizon.
+
+    >>> bucket_edges((7, 14), 16)
+    [(0, 7), (7, 14), (14, 16)]
+    """
+    edges = [0, *[end for end in ends if end < horizon], horizon]
+    return list(zip(edges[:-1], edges[1:], strict=True))
+
+
+def _fit(train: BucketRows, params: ForecastParams) -> tuple[_Regressor, str]:
+    sample_weight = train.exposure ** (2 - params.tweedie_power)
+    try:
+        import lightgbm
+    except ImportError:
+        return _fit_sklearn(train, sample_weight, params), "scikit-learn"
+    options: dict[str, Any] = {
+        "objective": "tweedie",
+        "tweedie_variance_power": params.tweedie_power,
+        "learning_rate": params.boosted_learning_rate,
+        "num_leaves": params.boosted_leaves,
+        "min_data_in_leaf": 100,
+        "feature_fraction": 0.7,
+        "bagging_fraction": 0.7,
+        "bagging_freq": 1,
+        "lambda_l2": 5.0,
+        "max_bin": 127,
+        "num_threads": params.num_threads,
+        "seed": params.seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "verbosity": -1,
+    }
+    data = lightgbm.Dataset(train.features, train.ratio, weight=sample_weight, free_raw_data=True)
+    return lightgbm.train(options, data, num_boost_round=params.boosted_trees), "lightgbm"
+
+
+def _fit_sklearn(train: BucketRows, sample_weight: np.ndarray, params: ForecastParams) -> _Regressor:
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    model = HistGradientBoostingRegressor(
+        loss="poisson",
+        learning_rate=params.boosted_learning_rate,
+        max_iter=params.boosted_trees,
+        max_leaf_nodes=params.boosted_leaves,
+        min_samples_leaf=100,
+        l2_regularization=5.0,
+        early_stopping=False,
+        random_state=params.seed,
+    )
+    return model.fit(train.features, train.ratio, sample_weight=sample_weight)

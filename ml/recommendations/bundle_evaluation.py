@@ -1,0 +1,129 @@
+"""How bundles do on later orders, beside other ways to rank the same pairs, and on shuffled baskets."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from ml.recommendations.associations import Baskets, tested_pairs
+from ml.recommendations.bundles import DEFAULTS, MODEL_VERSION, BundleParams, accepted_rules, both_directions
+from ml.recommendations.metrics import precision_at
+from ml.recommendations.ranking import by_score
+from ml.served import served_frame
+
+OURS = "bundles"
+
+
+def evaluate_bundles(
+    purchases: pd.DataFrame, *, as_of: date, run_id: str, params: BundleParams = DEFAULTS
+) -> pd.DataFrame:
+    """Held-out accuracy of the bundles. One row per surface, model and metric.
+
+    Trained on the orders before the split day, tested on the later ones: one item of each later basket is the
+    question, the others are the answers. Also: the share of accepted pairs whose lift stays above 1 later, and
+    the share of tested pairs accepted when the baskets are shuffled (should be near 0).
+    """
+    used = purchases[
+        (pd.to_datetime(purchases["order_date"]) <= pd.Timestamp(as_of)) & (purchases["units"] > 0)
+    ]
+    split_at = _split_date(used, params.test_share)
+    rows: list[tuple[str, str, float, int]] = []
+    if split_at is not None:
+        dates = pd.to_datetime(used["order_date"])
+        train = Baskets.from_rows(*_columns(used[dates < split_at]))
+        later = used[dates >= split_at]
+        rows = _hit_rows(train, later, params) + _stability_rows(
+            train, Baskets.from_rows(*_columns(later)), params
+        )
+    frame = pd.DataFrame(rows, columns=["model_name", "metric", "value", "n"])
+    frame = frame.assign(surface="bundle", split_at=str(split_at)[:10], is_served=frame["model_name"] == OURS)
+    return served_frame(
+        "recommendation_accuracy", frame, as_of=as_of, run_id=run_id, model_version=MODEL_VERSION
+    )
+
+
+def _columns(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    return rows["order_id"], rows["sku"]
+
+
+def _split_date(rows: pd.DataFrame, test_share: float) -> pd.Timestamp | None:
+    days = pd.to_datetime(rows.drop_duplicates("order_id")["order_date"]).sort_values()  # one row per order
+    if len(days) < 100:
+        return None
+    return days.iloc[int(len(days) * (1 - test_share))]
+
+
+def _hit_rows(train: Baskets, later: pd.DataFrame, params: BundleParams) -> list[tuple[str, str, float, int]]:
+    questions = _questions(later, set(train.skus), params.seed)
+    k = params.accuracy_at
+    rows = []
+    for name, lists in _rankings(train, params).items():
+        found = [
+            precision_at(lists.get(sku, lists.get("", []))[:k], answers, k) for sku, answers in questions
+        ]
+        n_answered = sum(bool(lists.get(sku, lists.get(""))) for sku, _ in questions)
+        rows += [
+            (name, f"hit_rate_at_{k}", float(np.mean([f > 0 for f in found])) if found else 0.0, len(found)),
+            (name, f"precision_at_{k}", float(np.mean(found)) if found else 0.0, len(found)),
+            (name, "answered_ratio", n_answered / len(found) if found else 0.0, len(found)),
+        ]
+    return rows
+
+
+def _questions(later: pd.DataFrame, known: set[str], seed: int) -> list[tuple[str, set[str]]]:
+    usable = later[later["sku"].isin(known)].sort_values(["order_id", "sku"])
+    random = np.random.default_rng(seed)
+    questions = []
+    for _, skus in usable.groupby("order_id", sort=True)["sku"]:
+        basket = sorted(set(skus))
+        if len(basket) > 1:
+            asked = basket[int(random.integers(len(basket)))]
+            questions.append((asked, set(basket) - {asked}))
+    return questions
+
+
+def _rankings(train: Baskets, params: BundleParams) -> dict[str, dict[str, list[str]]]:
+    every = both_directions(tested_pairs(train, params.min_orders), train.skus)
+    n_sku = np.asarray(train.matrix.sum(axis=0)).ravel()
+    popular = [str(s) for s in train.skus[by_score(n_sku)[: params.accuracy_at]]]
+    return {
+        OURS: _lists(accepted_rules(train, params), "confidence_lower_ratio", params.accuracy_at),
+        "confidence": _lists(every, "confidence_ratio", params.accuracy_at),
+        "leverage": _lists(every, "leverage", params.accuracy_at),
+        "lift": _lists(every, "lift", params.accuracy_at),
+        "popularity": {"": popular},
+    }
+
+
+def _lists(rules: pd.DataFrame, by: str, k: int) -> dict[str, list[str]]:
+    ordered = rules.sort_values(["sku", by, "bundled_sku"], ascending=[True, False, True])
+    return ordered.groupby("sku")["bundled_sku"].agg(lambda s: list(s[:k])).to_dict()
+
+
+def _stability_rows(
+    train: Baskets, later: Baskets, params: BundleParams
+) -> list[tuple[str, str, float, int]]:
+    accepted = accepted_rules(train, params)
+    accepted = accepted[accepted["i"] < accepted["j"]]
+    code = {sku: c for c, sku in enumerate(later.skus)}
+    i, j = accepted["sku"].map(code), accepted["bundled_sku"].map(code)
+    both = (i.notna() & j.notna()).to_numpy()
+    columns = later.matrix.tocsc()
+    left, right = columns[:, i[both].astype(int)], columns[:, j[both].astype(int)]
+    together = np.asarray(left.multiply(right).sum(axis=0)).ravel()
+    expected = (
+        np.asarray(left.sum(axis=0)).ravel()
+        * np.asarray(right.sum(axis=0)).ravel()
+        / max(len(later.order_ids), 1)
+    )
+    checkable = expected >= 1  # below one expected meeting, not meeting says nothing
+    holds = float((together[checkable] > expected[checkable]).mean()) if checkable.any() else 1.0
+    shuffled = train.shuffled(params.seed)
+    n_tested = len(shuffled.pairs(params.min_orders))
+    by_chance = len(accepted_rules(shuffled, params)) / 2 / max(n_tested, 1)
+    return [
+        (OURS, "lift_holds_later_ratio", holds, int(checkable.sum())),
+        (OURS, "accepted_when_shuffled_ratio", by_chance, n_tested),
+    ]

@@ -1,0 +1,110 @@
+"""How well customer recommendations foretold the last weeks' purchases, beside popularity and plain repurchase."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+
+from ml.recommendations.customer_candidates import SIGNALS, Candidates, build_candidates
+from ml.recommendations.customers import (
+    DEFAULTS,
+    MODEL_VERSION,
+    CustomerParams,
+    bought_between,
+    fit_ranker,
+    ranked_candidates,
+)
+from ml.recommendations.metrics import (
+    average_precision_at,
+    coverage,
+    gini,
+    ndcg_at,
+    paired_bootstrap,
+    recall_at,
+)
+from ml.served import served_frame
+
+OURS = "candidates_signals"
+PER_CUSTOMER = {"map": average_precision_at, "ndcg": ndcg_at, "recall": recall_at}
+
+
+def evaluate_customers(
+    purchases: pd.DataFrame,
+    interactions: pd.DataFrame,
+    items: pd.DataFrame,
+    *,
+    as_of: date,
+    run_id: str,
+    params: CustomerParams = DEFAULTS,
+) -> pd.DataFrame:
+    """Lists made ``label_days`` before ``as_of``, judged by the purchases since. One row per surface, model and metric.
+
+    Everything, the weights too, is learnt from rows before the split day. All items known then are ranked;
+    today's stock is not used, since it was not known then. Scored are customers with history who bought.
+    """
+    split = as_of - timedelta(days=params.label_days)
+    answers = bought_between(purchases, split, as_of).groupby("customer_id")["sku"].agg(set).to_dict()
+    candidates = build_candidates(
+        purchases,
+        interactions,
+        items,
+        until=split,
+        only=np.array(sorted(answers), dtype=str),
+        params=params.candidates,
+    )
+    rows: list[tuple[str, str, float]] = []
+    if len(candidates.customers):
+        ranker = fit_ranker(purchases, interactions, items, until=split, params=params)
+        ours = ranked_candidates(candidates, ranker, items, gone=set(), params=params)
+        lists = {
+            "popularity": _by(candidates, {"popular": 1.0}, params.n_items),
+            "repurchase": _by(candidates, {"bought": 1.0, "popular": 1e-3}, params.n_items),
+            OURS: _as_lists(ours, len(candidates.customers), params.n_items),
+        }
+        rows = _figures(lists, [answers[c] for c in candidates.customers], candidates.skus, params.n_items)
+    frame = pd.DataFrame(rows, columns=["model_name", "metric", "value"]).assign(
+        surface="customer", n=len(candidates.customers), split_at=split.isoformat()
+    )
+    frame["is_served"] = frame["model_name"] == OURS
+    return served_frame(
+        "recommendation_accuracy", frame, as_of=as_of, run_id=run_id, model_version=MODEL_VERSION
+    )
+
+
+def _by(candidates: Candidates, weights: dict[str, float], k: int) -> np.ndarray:
+    score = sum((candidates.signals[:, SIGNALS.index(name)] * w for name, w in weights.items()), start=0.0)
+    order = np.lexsort((candidates.column, -np.round(score, 12), candidates.row))
+    frame = pd.DataFrame({"row": candidates.row[order], "column": candidates.column[order]})
+    frame["rank"] = frame.groupby("row").cumcount() + 1
+    return _as_lists(frame[frame["rank"] <= k], len(candidates.customers), k)
+
+
+def _as_lists(ranked: pd.DataFrame, n_customers: int, k: int) -> np.ndarray:
+    lists = np.full((n_customers, k), -1, dtype=np.int64)
+    lists[ranked["row"], ranked["rank"] - 1] = ranked["column"]
+    return lists
+
+
+def _figures(
+    lists: dict[str, np.ndarray], answers: list[set[str]], skus: np.ndarray, k: int
+) -> list[tuple[str, str, float]]:
+    rows, per_customer = [], {}
+    for name, ranked in lists.items():
+        named = [[skus[c] for c in row if c >= 0] for row in ranked]
+        values = {
+            metric: np.array(
+                [score(listed, wanted, k) for listed, wanted in zip(named, answers, strict=True)]
+            )
+            for metric, score in PER_CUSTOMER.items()
+        }
+        per_customer[name] = values["map"]
+        rows += [(name, f"{metric}_at_{k}", float(v.mean())) for metric, v in values.items()]
+        rows.append((name, f"hit_rate_at_{k}", float((values["recall"] > 0).mean())))
+        rows.append((name, f"coverage_ratio_at_{k}", coverage(ranked, len(skus))))
+        rows.append((name, f"gini_at_{k}", gini(ranked, len(skus))))
+    best = max((n for n in lists if n != OURS), key=lambda n: per_customer[n].mean())
+    mean, lower, upper = paired_bootstrap(per_customer[OURS], per_customer[best])
+    leads = {"": mean, "_lower": lower, "_upper": upper}
+    return rows + [(OURS, f"map_at_{k}_lead{suffix}", value) for suffix, value in leads.items()]

@@ -1,0 +1,48 @@
+"""How alike titles are, by character n-grams: works for any language and survives misspelling."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+ROWS_AT_ONCE = 500
+
+
+def similar_titles(
+    skus: pd.Series, titles: pd.Series, groups: pd.Series, *, keep: int, at_least: float
+) -> pd.DataFrame:
+    """Within each group, the ``keep`` most alike titles of each SKU: sku, similar_sku, text (cosine, 0 to 1)."""
+    frame = pd.DataFrame({"sku": skus.to_numpy(), "title": titles.to_numpy(), "group": groups.to_numpy()})
+    frame = frame[frame["title"].str.strip() != ""].sort_values("sku", ignore_index=True)
+    parts = [_within(part, keep, at_least) for _, part in frame.groupby("group", sort=True) if len(part) > 1]
+    if not parts:
+        return pd.DataFrame(
+            {
+                "sku": pd.Series(dtype=object),
+                "similar_sku": pd.Series(dtype=object),
+                "text": pd.Series(dtype=float),
+            }
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def _within(part: pd.DataFrame, keep: int, at_least: float) -> pd.DataFrame:
+    names = part["sku"].to_numpy(dtype=object)
+    matrix = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True).fit_transform(
+        part["title"]
+    )
+    found = []
+    for lo in range(0, len(names), ROWS_AT_ONCE):
+        alike = np.round((matrix[lo : lo + ROWS_AT_ONCE] @ matrix.T).toarray(), 9)
+        alike[np.arange(len(alike)), np.arange(lo, lo + len(alike))] = 0.0
+        order = np.argsort(-alike, axis=1, kind="stable")[:, :keep]
+        row = np.repeat(np.arange(len(alike)), order.shape[1])
+        value = alike[row, order.ravel()]
+        good = value >= at_least
+        found.append(
+            pd.DataFrame(
+                {"sku": names[lo + row[good]], "similar_sku": names[order.ravel()[good]], "text": value[good]}
+            )
+        )
+    return pd.concat(found, ignore_index=True)

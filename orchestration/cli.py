@@ -1,0 +1,173 @@
+"""The ``shopwright`` command: thin, each command reads its options, calls, and prints."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from orchestration.settings import PROJECT_ROOT, export, settings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+publish_app = typer.Typer(no_args_is_help=True, help="Look at what is published, or go back.")
+quarantine_app = typer.Typer(no_args_is_help=True, help="Rows that were set aside, and why.")
+app.add_typer(publish_app, name="publish")
+app.add_typer(quarantine_app, name="quarantine")
+out = Console()
+err = Console(stderr=True)
+
+ShopOption = Annotated[str, typer.Option("--shop", help="Shop's name, or path of its YAML file.")]
+FeedsOption = Annotated[Path | None, typer.Option("--feeds", help="Folder of the shop's feeds.")]
+
+
+def main() -> None:
+    """Entry point: errors that a user can mend are printed as one message, with exit code 2."""
+    from data_quality.contract import ContractError
+    from feeds.report import FeedError
+    from feeds.shop import ShopError
+    from orchestration.runs import CannotStart
+    from orchestration.workspace import NothingIngested
+    from serving.generations import NothingPublished
+    from serving.lock import PublishRefused
+
+    known = (ContractError, FeedError, ShopError, CannotStart, NothingIngested, NothingPublished, PublishRefused)
+    try:
+        app()
+    except known as wrong:
+        err.print(f"[bold red]error:[/] {wrong}", highlight=False, soft_wrap=True)
+        sys.exit(2)
+
+
+@app.command()
+def run(
+    shop: ShopOption = "demo",
+    feeds: FeedsOption = None,
+    as_of: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day to know.")] = None,
+) -> None:
+    """Run the main job: from what has arrived to a published generation."""
+    export(shop=shop, feeds=feeds.absolute() if feeds else None, as_of=as_of.date() if as_of else None)
+    from orchestration.runs import run_shop
+    from orchestration.summary import print_summary
+    from orchestration.workspace import Workspace
+
+    workspace = Workspace.of(settings())
+    err.print(f"shop {workspace.shop.name}: feeds from {settings().feeds_folder}, data home {workspace.home}", highlight=False)
+    outcome = run_shop(workspace)
+    print_summary(out, workspace, outcome)
+    if not outcome.success:
+        raise typer.Exit(1)
+
+
+@app.command()
+def simulate(
+    days: Annotated[int, typer.Option(help="Days to simulate.", min=1)] = 400,
+    skus: Annotated[int, typer.Option(help="Sellable units.", min=1)] = 600,
+    customers: Annotated[int, typer.Option(help="Customers.", min=1)] = 8000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 7,
+    fault: Annotated[list[str] | None, typer.Option(help="Fault to inject; may be repeated.")] = None,
+    to: Annotated[Path | None, typer.Option("--to", help="Folder to write; default: the demo's feeds in the data home.")] = None,
+) -> None:
+    """Write the feed files of a simulated shop, day by day, and beside them its truth."""
+    from feeds.simulator import SimulationParams
+    from feeds.simulator import simulate as write_shop
+
+    export(shop="demo")
+    folder = (to or settings().feeds_folder).absolute()
+    params = SimulationParams(days=days, skus=skus, customers=customers, seed=seed, faults=tuple(fault or ()))
+    with err.status(f"simulating {days} days of a shop") as status:
+        summary = write_shop(params, folder, on_day=lambda day, *_: status.update(f"simulating: {day}"))
+    out.print(f"Wrote {folder}", highlight=False, soft_wrap=True)
+    table = Table("feed", "rows")
+    for feed, rows in sorted(summary.rows.items()):
+        table.add_row(feed, f"{rows:,}")
+    out.print(table)
+
+
+@app.command()
+def doctor(shop: ShopOption = "demo", feeds: FeedsOption = None) -> None:
+    """Look at this machine: Java, disk, memory, ports, versions, data home; each failure with its remedy."""
+    export(shop=shop, feeds=feeds.absolute() if feeds else None)
+    from orchestration.doctor import examine
+
+    findings = examine(settings())
+    for finding in findings:
+        mark = "[green]ok[/]  " if finding.ok else "[red]fail[/]"
+        out.print(f"{mark} {finding.subject}: {finding.told}", highlight=False, soft_wrap=True)
+        if finding.remedy:
+            out.print(f"     -> {finding.remedy}", highlight=False, soft_wrap=True)
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def config() -> None:
+    """Show the settings, secrets redacted."""
+    for name, value in settings().shown().items():
+        out.print(f"SHOPWRIGHT_{name.upper()}={value}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def dev(shop: ShopOption = "demo", feeds: FeedsOption = None, port: int = 3000) -> None:
+    """Open the Dagster UI on 127.0.0.1."""
+    export(shop=shop, feeds=feeds.absolute() if feeds else None)
+    from orchestration.instance import dagster_home
+    from orchestration.workspace import Workspace
+
+    dagster_home(Workspace.of(settings()))
+    dagster = Path(sys.executable).with_name("dagster")
+    os.chdir(PROJECT_ROOT)
+    command = [str(dagster), "dev", "-m", "orchestration.definitions", "-h", "127.0.0.1", "-p", str(port)]
+    os.execv(command[0], command)
+
+
+@publish_app.command("status")
+def publish_status(shop: ShopOption = "demo") -> None:
+    """Generations that are kept, which one is live, and whether it is stale."""
+    export(shop=shop)
+    from orchestration.workspace import Workspace
+    from serving.status import status
+
+    told = status(Workspace.of(settings()).published)
+    table = Table("generation", "live", "as of", "run", "tables", "rows", "state")
+    for g in told.generations:
+        state = "; ".join(g.problems) or "intact"
+        table.add_row(str(g.generation), "yes" if g.is_live else "", *map(str, (g.as_of, g.run_id, g.n_tables, g.n_rows, state)))
+    out.print(table)
+    for reason in told.stale:
+        out.print(f"stale: {reason}", highlight=False)
+    if not told.is_healthy:
+        raise typer.Exit(1)
+
+
+@publish_app.command("rollback")
+def publish_rollback(shop: ShopOption = "demo", to: Annotated[int | None, typer.Option(help="Generation.")] = None) -> None:
+    """Make an earlier generation live again."""
+    export(shop=shop)
+    from orchestration.workspace import Workspace
+    from serving.publish import rollback
+
+    manifest = rollback(Workspace.of(settings()).published, to)
+    out.print(f"Generation {manifest.generation} is live, as of {manifest.run.as_of}.", highlight=False)
+
+
+@quarantine_app.command("list")
+def quarantine_list(shop: ShopOption = "demo", feed: Annotated[str | None, typer.Option(help="Only this feed.")] = None) -> None:
+    """Quarantined rows by feed, rule and file, with a masked example each."""
+    export(shop=shop)
+    from orchestration.quarantine import quarantined
+    from orchestration.workspace import Workspace
+
+    table = Table("feed", "load", "rule", "field", "file", "rows", "first line", "message")
+    for row in quarantined(Workspace.of(settings()), feed):
+        table.add_row(*map(str, row))
+    out.print(table)
+
+
+if __name__ == "__main__":
+    main()

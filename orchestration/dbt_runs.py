@@ -1,0 +1,66 @@
+"""Running dbt from an asset: environment, fresh source bindings, row counts as metadata."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DbtCliResource
+
+from orchestration.dbt_manifest import TARGET
+from orchestration.settings import DBT_PROJECT
+from orchestration.workspace import Workspace
+
+LAYERS = ("staging", "intermediate", "marts", "features", "serving")
+
+
+def run_dbt(context: dg.AssetExecutionContext, workspace: Workspace) -> Iterator[Any]:
+    """Build the selected models and their tests; what was built is reported with its row count.
+
+    Events are held back until dbt is done: the file has one writer, so rows can be counted only then.
+    """
+    workspace.bind(context.run_id)
+    os.environ["SHOPWRIGHT_WAREHOUSE"] = str(workspace.warehouse)
+    os.environ["SHOPWRIGHT_THREADS"] = str(workspace.settings.threads)
+    dbt = DbtCliResource(
+        project_dir=str(DBT_PROJECT),
+        profiles_dir=str(DBT_PROJECT),
+        global_config_flags=["--no-use-colors", "--no-version-check"],
+    )
+    scratch = workspace.folder / "warehouse" / "dbt"
+    invocation = dbt.cli(["build", "--quiet"], context=context, target_path=_target(scratch, context.run_id))
+    held, failure = [], None
+    try:
+        for event in invocation.stream():
+            held.append(event)
+    except Exception as error:  # reported after what did succeed, then raised again
+        failure = error
+    counts = workspace.row_counts(LAYERS)
+    for event in held:
+        yield _with_rows(event, counts)
+    if failure:
+        raise failure
+
+
+def _target(scratch: Any, run_id: str) -> Any:
+    """A target folder of its own for each run, seeded with the parsed project so that dbt does not parse again."""
+    import shutil
+
+    folder = scratch / "target"
+    folder.mkdir(parents=True, exist_ok=True)
+    parsed = TARGET / "partial_parse.msgpack"
+    if parsed.exists():
+        shutil.copy2(parsed, folder / "partial_parse.msgpack")
+    return folder
+
+
+def _with_rows(event: Any, counts: dict[str, int]) -> Any:
+    if not isinstance(event, dg.Output | dg.AssetMaterialization | dg.MaterializeResult):
+        return event
+    unique_id = str((event.metadata or {}).get("unique_id", ""))
+    unique_id = getattr((event.metadata or {}).get("unique_id"), "value", unique_id)
+    name = unique_id.rsplit(".", 1)[-1]
+    rows = next((n for table, n in counts.items() if table.endswith(f".{name}")), None)
+    return event if rows is None else event.with_metadata({**event.metadata, "dagster/row_count": rows})

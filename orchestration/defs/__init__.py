@@ -1,0 +1,1 @@
+"""The graph, by business subject. Definitions list nothing: what lies here is loaded."""

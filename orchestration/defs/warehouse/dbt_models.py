@@ -1,0 +1,56 @@
+"""The dbt project as assets: staging to features in one build, the served tables in another after the models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
+
+from orchestration.dbt_keys import asset_key, group_of
+from orchestration.dbt_manifest import ensure_manifest
+from orchestration.dbt_runs import run_dbt
+from orchestration.resources import WorkspaceResource
+
+MANIFEST = ensure_manifest()
+
+
+class ShopwrightTranslator(DagsterDbtTranslator):
+    """Keys and groups of models and sources as DESIGN names them."""
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        """See ``orchestration.dbt_keys``."""
+        return dg.AssetKey(asset_key(dbt_resource_props))
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        """The business subject."""
+        return group_of(dbt_resource_props)
+
+
+TRANSLATOR = ShopwrightTranslator(settings=DagsterDbtTranslatorSettings(enable_code_references=False))
+
+
+@dbt_assets(
+    manifest=MANIFEST,
+    select="path:models",
+    exclude="path:models/serving",
+    name="warehouse",
+    dagster_dbt_translator=TRANSLATOR,
+    pool="warehouse",
+)
+def warehouse_models(context: dg.AssetExecutionContext, workspace: WorkspaceResource) -> Iterator[Any]:
+    """Staging, intermediate, marts and features, with their tests as checks."""
+    yield from run_dbt(context, workspace.open())
+
+
+@dbt_assets(
+    manifest=MANIFEST,
+    select="path:models/serving",
+    name="served_tables",
+    dagster_dbt_translator=TRANSLATOR,
+    pool="warehouse",
+)
+def serving_models(context: dg.AssetExecutionContext, workspace: WorkspaceResource) -> Iterator[Any]:
+    """The served tables, as contracts say, with their tests as checks."""
+    yield from run_dbt(context, workspace.open())

@@ -1,0 +1,45 @@
+"""Publishing from a run: who publishes, what was skipped and why, and how a generation is shown."""
+
+from __future__ import annotations
+
+import importlib.metadata
+
+import dagster as dg
+import pandas as pd
+
+from orchestration.needs import skipped_tables
+from orchestration.show import table_md
+from orchestration.workspace import Workspace
+from serving.generations import Manifest, RunInfo
+from serving.publish import publish_warehouse
+
+
+def publish_run(context: dg.AssetExecutionContext, workspace: Workspace) -> Manifest:
+    """Publish the warehouse as the run left it. An older run cannot publish over a newer one: its number is its start."""
+    record = context.instance.get_run_record_by_id(context.run_id)
+    if record is None:
+        raise RuntimeError(f"Dagster does not know its own run {context.run_id}.")
+    run = RunInfo(
+        run_id=context.run_id,
+        run_number=int(record.create_timestamp.timestamp() * 1000),
+        as_of=workspace.as_of(),
+        shop=workspace.shop.name,
+    )
+    versions = {name: importlib.metadata.version(name) for name in ("shopwright", "dagster", "dbt-core", "duckdb")}
+    return publish_warehouse(
+        workspace.warehouse, workspace.published, run=run, versions=versions, skipped=skipped_tables(workspace)
+    )
+
+
+def generation_metadata(workspace: Workspace, manifest: Manifest) -> dict[str, object]:
+    """Tables with rows, and where they lie."""
+    rows = pd.DataFrame([(t.name, t.rows, t.bytes) for t in manifest.tables], columns=["table", "rows", "bytes"])
+    told: dict[str, object] = {
+        "dagster/row_count": int(rows["rows"].sum()),
+        "as_of": manifest.run.as_of.isoformat(),
+        "file": dg.MetadataValue.path(str(workspace.published / "serve.duckdb")),
+        "tables": table_md(rows, rows=len(rows)),
+    }
+    if manifest.skipped:
+        told["skipped"] = table_md(pd.DataFrame(list(manifest.skipped.items()), columns=["table", "reason"]), rows=50)
+    return told

@@ -1,0 +1,111 @@
+"""Bind the lake to the warehouse: each lake table becomes a typed view that dbt reads as a source.
+
+The views name an explicit list of Parquet files, so one run sees one state of the lake however many loads
+follow. Reading the lake's commit log is not done here (see ``feeds.lake``); neither is any transformation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from data_quality.contract import Contract, Kind, all_contracts
+
+SETTINGS: Final[Mapping[str, str]] = {
+    "shop": "varchar",
+    "time_zone": "varchar",
+    "currency": "varchar",
+    "default_location": "varchar",
+    "demand_period_days": "integer",
+    "as_of": "date",
+    "run_id": "varchar",
+}
+"""Columns of ``control.shop_settings``; a dbt variable would force a full parse at every change."""
+
+_LAYERS: Final[tuple[tuple[str, Kind], ...]] = (("raw", "feeds"), ("core", "core"), ("ml", "served"))
+_LOAD_COLUMNS: Final[Mapping[str, str]] = {"_load_number": "bigint", "_file_id": "varchar", "_line": "bigint"}
+
+
+class SourceBindingError(ValueError):
+    """A lake table or a shop setting cannot be bound as it was given."""
+
+
+def bind_sources(
+    warehouse: Path, lake_files: Mapping[str, Sequence[str]], settings: Mapping[str, object]
+) -> None:
+    """Make the warehouse's source views point at these files of the lake, and store the shop's settings.
+
+    Args:
+        warehouse: the DuckDB file; created with its folder where it is missing. No one else may have it open.
+        lake_files: Parquet files by table, e.g. ``{"raw/orders": [...], "core/sessions": [...]}``. A table
+            without an entry, or with an empty list, becomes a view with the contract's columns and no rows.
+        settings: the columns of ``SETTINGS``, all of them.
+
+    Raises:
+        SourceBindingError: names the unknown tables, or the missing and unknown settings.
+    """
+    contracts = {
+        f"{layer}/{contract.name}": contract for layer, kind in _LAYERS for contract in all_contracts(kind)
+    }
+    _check_names("lake tables", set(lake_files), known=set(contracts))
+    _check_names("shop settings", set(settings), known=set(SETTINGS), required=set(SETTINGS))
+    warehouse.parent.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        for schema in ("control", *(layer for layer, _ in _LAYERS)):
+            connection.execute(f"create schema if not exists {schema}")
+        connection.execute("begin")
+        _store_settings(connection, settings)
+        for table, contract in contracts.items():
+            connection.execute(_view_sql(connection, table, contract, list(lake_files.get(table, ()))))
+        connection.execute("commit")
+
+
+def _check_names(what: str, given: set[str], known: set[str], required: set[str] | None = None) -> None:
+    unknown, missing = sorted(given - known), sorted((required or set()) - given)
+    if unknown or missing:
+        raise SourceBindingError(f"Cannot bind {what}: unknown {unknown}, missing {missing}; known are {sorted(known)}.")
+
+
+def _store_settings(connection: duckdb.DuckDBPyConnection, settings: Mapping[str, object]) -> None:
+    """Replace the one row of ``control.shop_settings``."""
+    columns = ", ".join(f"{name} {type_}" for name, type_ in SETTINGS.items())
+    marks = ", ".join("?" for _ in SETTINGS)
+    connection.execute(f"create or replace table control.shop_settings ({columns})")
+    connection.execute(
+        f"insert into control.shop_settings values ({marks})", [settings[name] for name in SETTINGS]
+    )
+
+
+def _view_sql(
+    connection: duckdb.DuckDBPyConnection, table: str, contract: Contract, files: list[str]
+) -> str:
+    """The statement that binds one table: its files, or a typed view without rows."""
+    layer, name = table.split("/")
+    columns = {column.name: column.type for column in contract.columns}
+    if layer == "raw":
+        columns |= _LOAD_COLUMNS
+    if not files:
+        nothing = ", ".join(f"cast(null as {type_}) as {_name(column)}" for column, type_ in columns.items())
+        return f"create or replace view {layer}.{_name(name)} as select {nothing} where false"
+    scan = f"read_parquet([{', '.join(_text(f) for f in files)}], hive_partitioning = true, union_by_name = true)"
+    present = {row[0] for row in connection.execute(f"describe select * from {scan}").fetchall()}
+    # a column that a later contract version added is absent from every file written before: it reads as null
+    selected = ", ".join(
+        f"cast({_name(column) if column in present else 'null'} as {type_}) as {_name(column)}"
+        for column, type_ in columns.items()
+    )
+    return f"create or replace view {layer}.{_name(name)} as select {selected} from {scan}"
+
+
+def _name(identifier: str) -> str:
+    escaped = identifier.replace('"', '""')
+    return f'"{escaped}"'
+
+
+def _text(value: str) -> str:
+    escaped = value.replace("'", "''")
+    return f"'{escaped}'"

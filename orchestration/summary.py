@@ -1,0 +1,110 @@
+"""The short summary at the end of a run: what came in, what went out, how good it is, where to look next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.table import Table
+
+from data_quality.contract import all_contracts
+from orchestration.needs import skipped_tables
+from orchestration.runs import RunOutcome
+from orchestration.workspace import Workspace
+from serving.store import Store
+
+def print_summary(console: Console, workspace: Workspace, outcome: RunOutcome) -> None:
+    """Print what the run did. Reads the published generation, as any outsider would."""
+    console.rule(f"{workspace.shop.title}")
+    console.print(_ingested(outcome))
+    if not outcome.success:
+        _print_failure(console, workspace, outcome)
+        return
+    with Store(workspace.published) as store:
+        console.print(_published(workspace, store))
+        for table in _accuracy(store):
+            console.print(table)
+    _print_where_next(console, workspace, outcome)
+
+
+def _ingested(outcome: RunOutcome) -> Table:
+    table = Table(title="Ingested", title_justify="left")
+    for name in ("feed", "files", "rows read", "accepted", "deduplicated", "quarantined", "filtered", "note"):
+        table.add_column(name, justify="left" if name in ("feed", "note") else "right")
+    for contract in all_contracts("feeds"):
+        told = outcome.materialised.get(f"raw/{contract.name}")
+        if told is None:
+            table.add_row(contract.name, *["-"] * 6, "skipped: the shop has no such feed")
+            continue
+        counts = [f"{told.get(n, 0):,}" for n in ("files", "rows_read", "accepted", "deduplicated", "quarantined", "filtered")]
+        table.add_row(contract.name, *counts, str(told.get("skipped", "")))
+    return table
+
+
+def _published(workspace: Workspace, store: Store) -> Table:
+    skipped = skipped_tables(workspace)
+    title = f"Published: generation {store.generation}, as of {store.manifest.run.as_of}"
+    table = Table(title=title, title_justify="left")
+    table.add_column("table")
+    table.add_column("rows", justify="right")
+    table.add_column("note")
+    for name, rows in sorted(store.tables().items()):
+        table.add_row(name, f"{rows:,}", f"skipped: {skipped[name]}" if name in skipped else "")
+    return table
+
+
+def _accuracy(store: Store) -> Iterator[Table]:
+    forecasts = store.query(
+        "select model_name, is_champion, is_floor, avg(wape) as wape, avg(wape_total) as wape_total, avg(bias) as bias "
+        "from serving.forecast_accuracy where segment = 'all' and horizon = 'all' group by all order by wape_total"
+    )
+    if forecasts:
+        table = Table(title="Backtest of the forecasts (mean of the origins; lower is better)", title_justify="left")
+        for name in ("model", "WAPE a period", "WAPE of the window's sum", "bias", ""):
+            table.add_column(name, justify="left" if name in ("model", "") else "right")
+        for row in forecasts:
+            mark = "served" if row["is_champion"] else "floor" if row["is_floor"] else ""
+            numbers = [_number(row[name]) for name in ("wape", "wape_total", "bias")]
+            table.add_row(row["model_name"], *numbers, mark)
+        yield table
+    recommendations = store.query(
+        "select surface, model_name, metric, value, is_served from serving.recommendation_accuracy "
+        "order by surface, metric, value desc, model_name"
+    )
+    if recommendations:
+        table = Table(title="Backtest of the recommendations (higher is better)", title_justify="left")
+        for name in ("surface", "metric", "model", "value", ""):
+            table.add_column(name, justify="right" if name == "value" else "left")
+        for row in recommendations:
+            served = "served" if row["is_served"] else ""
+            table.add_row(row["surface"], row["metric"], row["model_name"], _number(row["value"]), served)
+        yield table
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def _print_failure(console: Console, workspace: Workspace, outcome: RunOutcome) -> None:
+    console.print("[bold red]The run did not finish.[/] What was published before is still what readers see.")
+    for step, cause in outcome.failed_steps.items():
+        console.print(f"[bold]{step}[/]: {cause}", highlight=False, markup=True)
+    for check in outcome.failed_checks:
+        console.print(f"check failed: {check}", highlight=False)
+    console.print(f"Look closer: shopwright dev --shop {workspace.shop.name}, run {outcome.run_id}")
+
+
+def _print_where_next(console: Console, workspace: Workspace, outcome: RunOutcome) -> None:
+    file = workspace.published / "serve.duckdb"
+    console.print(f"Took {outcome.seconds:.0f} s, peak memory {outcome.peak_memory_mb:,.0f} MB.", highlight=False)
+    console.print(f"Published file: {file}", soft_wrap=True, highlight=False)
+    query = "select * from serving.replenishment_orders order by value_amount desc limit 5"
+    if not workspace.missing("order_lines", "stock_levels", "supply_terms") is None:
+        query = "select * from serving.popular_items where segment = 'all' order by rank limit 5"
+    console.print("A query to paste:", highlight=False)
+    console.print(
+        f"  python -c \"import duckdb; print(duckdb.connect('{file}', read_only=True).sql('{query}'))\"",
+        soft_wrap=True,
+        highlight=False,
+    )
+    console.print("The Dagster UI: make dev (http://127.0.0.1:3000)", highlight=False)

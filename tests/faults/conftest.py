@@ -1,0 +1,63 @@
+"""A warehouse whose every table carries one marker value, and the publishing of it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from data_quality.contract import all_contracts
+from data_quality.examples import FIRST_DATE, example_table
+from serving.generations import Manifest
+from serving.publish import RunInfo, publish_warehouse
+
+
+@pytest.fixture(scope="session")
+def unmarked_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty valid rows in every served table."""
+    path = tmp_path_factory.mktemp("unmarked") / "warehouse.duckdb"
+    with closing(duckdb.connect(str(path))) as connection:
+        connection.execute("begin; create schema marts; create schema serving")
+        for contract in all_contracts("served"):
+            connection.register("incoming", example_table(contract, 20))
+            connection.execute(f"create table serving.{contract.name} as select * from incoming")
+            connection.unregister("incoming")
+        connection.execute("commit")
+    return path
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path, unmarked_warehouse: Path) -> Callable[[int], Path]:
+    """A function that writes a warehouse whose marts and bundles all carry the number of the run that made them."""
+
+    def build(marker: int) -> Path:
+        path = tmp_path / f"warehouse_{marker}.duckdb"
+        shutil.copy(unmarked_warehouse, path)
+        with closing(duckdb.connect(str(path))) as connection:
+            connection.execute(
+                f"create table marts.fct_orders as select i as order_id, {marker} as marker from range(2000) t(i);"
+                "create table marts.dim_markers as select distinct marker from marts.fct_orders;"
+                f"update serving.bundles set run_id = '{marker}'"
+            )
+        return path
+
+    return build
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Path:
+    return tmp_path / "published"
+
+
+@pytest.fixture
+def run() -> Callable[[int], RunInfo]:
+    return lambda number: RunInfo(f"run-{number}", number, FIRST_DATE, "demo")
+
+
+@pytest.fixture
+def publish_marker(warehouse, published, run) -> Callable[[int], Manifest]:
+    return lambda number: publish_warehouse(warehouse(number), published, run=run(number))
