@@ -1,7 +1,8 @@
-"""Acceptance: the row-level split of a batch into accepted, deduplicated, quarantined and filtered, by the contract.
+"""Acceptance: the row-level split of a batch into accepted, deduplicated, quarantined and filtered, by the
+contract.
 
-Set-based SQL over one DuckDB connection; every row goes exactly one way. Where the rows came from and where they are stored
-is not known here.
+Set-based SQL over one DuckDB connection; every row goes exactly one way. Where the rows came from and where
+they are stored is not known here.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ ExistingFiles = Callable[[Sequence[str] | None], Sequence[str]]
 
 @dataclass(frozen=True)
 class Acceptance:
-    """Counts of a judged batch; the rows stand in the relations ``accepted`` and ``quarantined`` of the connection."""
+    """Counts of a judged batch; the rows stand in the relations ``accepted`` and ``quarantined`` of the
+    connection.
+    """
 
     candidates: int
     accepted: int
@@ -51,9 +54,10 @@ def accept(
 ) -> Acceptance:
     """Judge the rows of relation ``candidates`` and leave relations ``accepted`` and ``quarantined``.
 
-    Candidates have any of the contract's columns as text or typed, ``_file_id``, ``_line`` and optionally ``_filtered`` (why
-    the contract leaves the row out). A relation ``rejects`` (_file_id, _line, rule, message, raw) is added to the
-    quarantine where it exists. Personal columns are replaced by a keyed hash; ``now`` bounds what has happened.
+    Candidates have any of the contract's columns as text or typed, ``_file_id``, ``_line`` and optionally
+    ``_filtered`` (why the contract leaves the row out). A relation ``rejects`` (_file_id, _line, rule,
+    message, raw) is added to the quarantine where it exists. Personal columns are replaced by a keyed hash;
+    ``now`` bounds what has happened.
     """
     con.execute("set TimeZone = 'UTC'")
     rules = rules_of(contract)
@@ -93,17 +97,14 @@ def _judge_sql(con: duckdb.DuckDBPyConnection, contract: Contract, candidates: s
     filtered = "_filtered" if "_filtered" in types else "null::varchar"
     rule = " ".join(f"when {r.condition} then {i}" for i, r in enumerate(rules))
     bad = " ".join(f"when {i} then {quoted('g_' + r.field)}" for i, r in enumerate(rules))
-    row = ", ".join(
-        f"{quoted(c.name)} := {_masked(quoted('g_' + c.name)) if c.personal is None else _starred(quoted('g_' + c.name))}"
-        for c in contract.columns
-    )
+    row = _masked_row(contract, "g_")
     names = ", ".join(quoted(c) for c in contract.column_names)
     return f"""
         create temp table judged as
         select
             {names}, _file_id, _line, _filtered, _rule,
             case _rule {bad} end as _bad,
-            case when _rule is not null then to_json(struct_pack({row}))::varchar end as _row
+            case when _rule is not null then {row} end as _row
         from (
             select *, case when _filtered is not null then null {rule} end as _rule
             from (
@@ -118,8 +119,14 @@ def _masked(value: str) -> str:
     return f"left({value}, 2) || repeat('*', least(greatest(length({value}) - 2, 0), {_MASK_WIDTH}))"
 
 
-def _starred(value: str) -> str:
-    return f"case when {value} is not null then '***' end"
+def _masked_row(contract: Contract, prefix: str) -> str:
+    """The whole row as JSON, values masked; of personal ones it only says that there was one."""
+    fields = []
+    for column in contract.columns:
+        value = f"{quoted(prefix + column.name)}::varchar"
+        hidden = f"case when {value} is not null then '***' end"
+        fields.append(f"{quoted(column.name)} := {hidden if column.personal else _masked(value)}")
+    return f"to_json(struct_pack({', '.join(fields)}))::varchar"
 
 
 def _hash_personal(con: duckdb.DuckDBPyConnection, contract: Contract, key: bytes) -> None:
@@ -127,7 +134,10 @@ def _hash_personal(con: duckdb.DuckDBPyConnection, contract: Contract, key: byte
         if column.personal is None:
             continue
         name = quoted(column.name)
-        values = [v for (v,) in con.execute(f"select distinct {name} from judged where {name} is not null").fetchall()]
+        values = [
+            v
+            for (v,) in con.execute(f"select distinct {name} from judged where {name} is not null").fetchall()
+        ]
         if not values:
             continue
         hashed = pa.table({"v": values, "h": [pseudonym(v, column.personal, key) for v in values]})
@@ -156,29 +166,28 @@ def _quarantine(con: duckdb.DuckDBPyConnection, contract: Contract, rules: list[
     has_rejects = con.execute("select count(*) from duckdb_tables() where table_name = 'rejects'").fetchone()
     personal = {c.name for c in contract.columns if c.personal}
     listed = ", ".join(
-        f"({i}, {literal(r.name)}, {literal(r.field)}, {literal(r.message)}, {str(r.field in personal).lower()})"
+        f"({i}, {literal(r.name)}, {literal(r.field)}, {literal(r.message)}, {r.field in personal})"
         for i, r in enumerate(rules)
     )
     key = " || '/' || ".join(f"coalesce({quoted(k)}::varchar, '')" for k in contract.key)
-    row = ", ".join(
-        f"{quoted(c.name)} := {_masked(quoted(c.name) + '::varchar') if c.personal is None else _starred(quoted(c.name))}"
-        for c in contract.columns
-    )
     rejected = f"select _file_id, _line, null, rule, message, {_masked('raw')}, null from rejects union all"
     con.execute(
         f"""
         create temp table quarantined (
-            _file_id bigint, _line bigint, field varchar, rule varchar, message varchar, value varchar, masked_row varchar
+            _file_id bigint, _line bigint, field varchar, rule varchar, message varchar, value varchar,
+            masked_row varchar
         );
         insert into quarantined
         {rejected if has_rejects and has_rejects[0] else ""}
-        select _file_id, _line, r.field, r.name, r.message, case when r.personal then '***' else {_masked("_bad")} end, _row
+        select
+            _file_id, _line, r.field, r.name, r.message,
+            case when r.personal then '***' else {_masked("_bad")} end, _row
         from judged join (values {listed}) r(i, name, field, message, personal) on _rule = r.i
         union all
         select
             _file_id, _line, {literal(", ".join(contract.key))}, 'key_conflict',
             'the key was seen before with other values; the first one is kept', {_masked(f"({key})")},
-            to_json(struct_pack({row}))::varchar
+            {_masked_row(contract, "")}
         from clean join verdicts using (row_id) where verdict = 'key_conflict'
         order by all
         """
@@ -190,7 +199,9 @@ def _counts(con: duckdb.DuckDBPyConnection) -> Acceptance:
         row = con.execute(query).fetchone()
         return int(row[0]) if row else 0
 
-    by_filter = con.execute("select _filtered, count(*) from judged where _filtered is not null group by all order by all")
+    by_filter = con.execute(
+        "select _filtered, count(*) from judged where _filtered is not null group by all order by all"
+    )
     filters = dict(by_filter.fetchall())
     by_rule = dict(con.execute("select rule, count(*) from quarantined group by all order by all").fetchall())
     columns = ("file_number", "line", "field", "rule", "message", "value")
@@ -198,7 +209,8 @@ def _counts(con: duckdb.DuckDBPyConnection) -> Acceptance:
     examples = con.execute(
         f"""
         select _file_id, _line, field, rule, message, value from quarantined
-        order by row_number() over (partition by rule order by _file_id, _line), rule, _file_id, _line limit {EXAMPLES}
+        order by row_number() over (partition by rule order by _file_id, _line), rule, _file_id, _line
+        limit {EXAMPLES}
         """
     ).fetchall()
     rejects = one("select count(*) from quarantined") - one(

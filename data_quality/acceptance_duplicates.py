@@ -1,7 +1,8 @@
 """Repeats and contradictions: rows whose key was seen before, in the batch or in the table.
 
-An append contract keeps the first row of a key: an equal one is a duplicate, a different one a key conflict. An upsert contract
-keeps every version: a row equal to the one before it (of the same key and version) is a duplicate.
+An append contract keeps the first row of a key: an equal one is a duplicate, a different one a key conflict.
+An upsert contract keeps every version: a row equal to the one before it (of the same key and version) is a
+duplicate.
 """
 
 from __future__ import annotations
@@ -15,14 +16,20 @@ from data_quality.contract import Contract
 
 
 def judge_duplicates(con: duckdb.DuckDBPyConnection, contract: Contract, files: Sequence[str]) -> None:
-    """Create table ``verdicts`` (row_id, verdict) for the rows of ``clean`` that are ``duplicate`` or ``key_conflict``.
+    """Create table ``verdicts`` (row_id, verdict) for the rows of ``clean`` that are ``duplicate`` or
+    ``key_conflict``.
 
     ``files`` are the Parquet files of the table that may hold the same keys.
     """
     keys = ", ".join(map(quoted, contract.key))
     con.execute("create temp table verdicts (row_id bigint, verdict varchar)")
-    con.execute(f"create temp table contested as select {keys} from clean group by {keys} having count(*) > 1")
-    con.execute("create temp table existing as select * exclude (row_id), 0::bigint as _load_number from clean limit 0")
+    con.execute(
+        f"create temp table contested as select {keys} from clean group by {keys} having count(*) > 1"
+    )
+    con.execute(
+        "create temp table existing as "
+        "select * exclude (row_id), 0::bigint as _load_number from clean limit 0"
+    )
     if files:
         _find_existing(con, contract, list(files))
     contested = con.execute("select count(*) from contested").fetchone()
@@ -44,10 +51,13 @@ def _find_existing(con: duckdb.DuckDBPyConnection, contract: Contract, files: li
     )
     found = con.execute("select count(*) from found").fetchone()
     if found and found[0]:
-        described = con.execute("describe select * from read_parquet($files, union_by_name = true)", {"files": files})
+        described = con.execute(
+            "describe select * from read_parquet($files, union_by_name = true)", {"files": files}
+        )
         stored = {row[0] for row in described.fetchall()}
         columns = ", ".join(
-            quoted(c.name) if c.name in stored else f"null::{c.type} as {quoted(c.name)}" for c in contract.columns
+            quoted(c.name) if c.name in stored else f"null::{c.type} as {quoted(c.name)}"
+            for c in contract.columns
         )
         con.execute(
             f"""
@@ -83,10 +93,13 @@ def _verdict_sql(contract: Contract) -> str:
                     else {otherwise}
                 end as verdict
             from (
-                select {group}, {payload} as payload, null::bigint as row_id, 0 as origin, _load_number as a, _line as b
+                select
+                    {group}, {payload} as payload, null::bigint as row_id,
+                    0 as origin, _load_number as a, _line as b
                 from existing
                 union all
-                select {group}, {payload}, row_id, 1, _file_id, _line from clean semi join contested using ({keys})
+                select {group}, {payload}, row_id, 1, _file_id, _line
+                from clean semi join contested using ({keys})
             )
             window in_order as (
                 partition by {group} order by origin, a, b, row_id

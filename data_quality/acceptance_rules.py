@@ -1,7 +1,7 @@
 """What a contract says of one value, as SQL conditions: which rule a row breaks first, and in which field.
 
-The conditions are ordered by column, then by rule; the first one that holds names the row. Duplicates are judged in
-``acceptance_duplicates``.
+The conditions are ordered by column, then by rule; the first one that holds names the row. Duplicates are
+judged in ``acceptance_duplicates``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ FUTURE_ALLOWANCE = "interval 10 minute"
 
 @dataclass(frozen=True)
 class Rule:
-    """One condition that a bad value meets; ``name`` is what reports count, ``message`` says what was expected."""
+    """One condition that a bad value meets; ``name`` is what reports count, ``message`` says what was
+    expected.
+    """
 
     name: str
     field: str
@@ -43,8 +45,10 @@ def cast_of(column: Column, given: str) -> str:
         return f"try_cast({given} as timestamptz)"
     if column.type in ("bigint", "integer"):
         # '3.0' is three, '3.5' is no integer: a plain cast would round it.
-        whole = f"case when regexp_full_match({given}, '[+-]?[0-9]+[.]0*') then try_cast(split_part({given}, '.', 1) as {column.type}) end"
-        return f"case when regexp_matches({given}, '[.eE]') then {whole} else try_cast({given} as {column.type}) end"
+        is_whole = f"regexp_full_match({given}, '[+-]?[0-9]+[.]0*')"
+        whole = f"case when {is_whole} then try_cast(split_part({given}, '.', 1) as {column.type}) end"
+        plain = f"try_cast({given} as {column.type})"
+        return f"case when regexp_matches({given}, '[.eE]') then {whole} else {plain} end"
     return f"try_cast({given} as {column.type})"
 
 
@@ -56,17 +60,34 @@ def rules_of(contract: Contract) -> list[Rule]:
 
 def _column_rules(column: Column) -> list[Rule]:
     name, value, given = column.name, quoted(column.name), quoted(f"g_{column.name}")
-    rules = [Rule(f"{name}_contains_nul", name, f"contains({given}, chr(0))", "the value contains a NUL character")]
+    rules = [
+        Rule(f"{name}_contains_nul", name, f"contains({given}, chr(0))", "the value contains a NUL character")
+    ]
     if column.type != "varchar":
-        rules.append(Rule(f"{name}_type", name, f"{value} is null and {given} is not null", f"the value is no {column.type}"))
+        rules.append(
+            Rule(
+                f"{name}_type",
+                name,
+                f"{value} is null and {given} is not null",
+                f"the value is no {column.type}",
+            )
+        )
     if column.required:
         rules.append(Rule(f"{name}_required", name, f"{given} is null", "the value is missing"))
     if column.type in ("double", "timestamptz", "date"):
         rules.append(Rule(f"{name}_finite", name, f"not isfinite({value})", "the value is not finite"))
     if column.minimum is not None:
-        rules.append(Rule(f"{name}_minimum", name, f"{value} < {column.minimum}", f"the value is below {column.minimum}"))
+        rules.append(
+            Rule(
+                f"{name}_minimum", name, f"{value} < {column.minimum}", f"the value is below {column.minimum}"
+            )
+        )
     if column.maximum is not None:
-        rules.append(Rule(f"{name}_maximum", name, f"{value} > {column.maximum}", f"the value is above {column.maximum}"))
+        rules.append(
+            Rule(
+                f"{name}_maximum", name, f"{value} > {column.maximum}", f"the value is above {column.maximum}"
+            )
+        )
     if column.max_length is not None:
         message = f"the text is longer than {column.max_length} characters"
         rules.append(Rule(f"{name}_max_length", name, f"length({value}) > {column.max_length}", message))
@@ -75,7 +96,14 @@ def _column_rules(column: Column) -> list[Rule]:
         rules.append(Rule(f"{name}_pattern", name, condition, f"the text does not match {column.pattern}"))
     if column.allowed:
         values = ", ".join(map(literal, column.allowed))
-        rules.append(Rule(f"{name}_allowed", name, f"{value} not in ({values})", f"the value is none of {', '.join(column.allowed)}"))
+        rules.append(
+            Rule(
+                f"{name}_allowed",
+                name,
+                f"{value} not in ({values})",
+                f"the value is none of {', '.join(column.allowed)}",
+            )
+        )
     return rules
 
 
@@ -91,5 +119,7 @@ def _future_rules(contract: Contract) -> list[Rule]:
             condition = f"{quoted(name)} > (getvariable('acceptance_now') + interval 14 hour)::date"
         else:
             continue
-        rules.append(Rule("occurred_in_the_future", name, condition, "the time is more than ten minutes ahead of now"))
+        rules.append(
+            Rule("occurred_in_the_future", name, condition, "the time is more than ten minutes ahead of now")
+        )
     return rules

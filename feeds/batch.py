@@ -15,15 +15,18 @@ import pyarrow as pa
 
 from data_quality.contract import Contract, load_contract
 from feeds.dialect import Dialect, FeedMapping, load_dialect
-from feeds.ledger import LandedFile
-from feeds.reading import BatchFile, ShapeRead, create_rejects, read_shape
+from feeds.ledger_rows import LandedFile
+from feeds.reading import read_shape
 from feeds.report import ConservationError, FeedError
+from feeds.shape_tables import BatchFile, ShapeRead, create_rejects
 from feeds.shop import Shop
 
 
 @dataclass
 class Batch:
-    """What the files held: names by number, data rows, duplicate lines dropped, rejected lines, differences in shape."""
+    """What the files held: names by number, data rows, duplicate lines dropped, rejected lines, differences
+    in shape.
+    """
 
     feed: str
     names: list[str]
@@ -38,21 +41,30 @@ class Batch:
         told = candidates + self.duplicate_rows
         if self.counted_by_lines and told != self.source_rows:
             raise ConservationError(
-                f"{self.feed}: the files hold {self.source_rows} rows, but the dialect made {told} of them. Nothing was "
-                "committed; its SQL must give one row a line and mark left-out ones with _filtered."
+                f"{self.feed}: the files hold {self.source_rows} rows, but the dialect made {told} of them. "
+                "Nothing was committed; its SQL must give one row a line and mark left-out ones (_filtered)."
             )
 
 
 def read_batch(
-    con: duckdb.DuckDBPyConnection, shop: Shop, feed: str, files: Sequence[LandedFile], folder: Path, scratch: Path
+    con: duckdb.DuckDBPyConnection,
+    shop: Shop,
+    feed: str,
+    files: Sequence[LandedFile],
+    folder: Path,
+    scratch: Path,
 ) -> Batch:
-    """Create relations ``candidates``, ``files`` and ``rejects`` from landed files; raises ``FeedError`` if they do not fit."""
+    """Create relations ``candidates``, ``files`` and ``rejects`` from landed files; raises ``FeedError`` if
+    they do not fit.
+    """
     _register_files(con, files)
     create_rejects(con)
     sources = {source.name: source for source in shop.sources}
     dialects = {sources[f.source].dialect for f in files}
     if len(dialects) > 1:
-        raise FeedError(f"{feed}: its sources speak {sorted(dialects)}; let one source or dialect provide a feed.")
+        raise FeedError(
+            f"{feed}: its sources speak {sorted(dialects)}; let one source or dialect provide a feed."
+        )
     dialect = load_dialect(dialects.pop())
     mapping = dialect.feeds[feed]
     batch = Batch(feed, [f.name for f in files], counted_by_lines=mapping.counted_by == "lines")
@@ -110,13 +122,25 @@ def _add(batch: Batch, told: ShapeRead) -> None:
     batch.drift.extend(told.drift)
 
 
-def _create_candidates(con: duckdb.DuckDBPyConnection, shop: Shop, dialect: Dialect, mapping: FeedMapping) -> None:
-    """Run the dialect's SQL; it sees the shapes, ``files``, its lookup tables and the variables of shop and dialect."""
-    settings = {"currency": shop.currency, "time_zone": shop.time_zone, "location": shop.default_location, **dialect.settings}
+def _create_candidates(
+    con: duckdb.DuckDBPyConnection, shop: Shop, dialect: Dialect, mapping: FeedMapping
+) -> None:
+    """Run the dialect's SQL; it sees the shapes, ``files``, its lookup tables and the variables of shop and
+    dialect.
+    """
+    settings = {
+        "currency": shop.currency,
+        "time_zone": shop.time_zone,
+        "location": shop.default_location,
+        **dialect.settings,
+    }
     for name, value in settings.items():
         con.execute(f"set variable {name} = ?", [value])
     for table, path in dialect.lookups.items():
-        con.execute(f"create temp table {table} as select * from read_csv(?, all_varchar = true, header = true)", [str(path)])
+        con.execute(
+            f"create temp table {table} as select * from read_csv(?, all_varchar = true, header = true)",
+            [str(path)],
+        )
     shape = mapping.shapes[0]
     if len(mapping.shapes) == 1 and shape != "source":
         con.execute(f'create temp view source as select * from "{shape}"')
@@ -126,4 +150,7 @@ def _create_candidates(con: duckdb.DuckDBPyConnection, shop: Shop, dialect: Dial
     known = {*load_contract(mapping.feed).column_names, "_file_id", "_line", "_filtered"}
     made = {row[0] for row in con.execute("describe candidates").fetchall()}
     if made - known:
-        raise FeedError(f"dialect {dialect.name}: {mapping.feed}.sql makes columns {sorted(made - known)} that the contract lacks.")
+        raise FeedError(
+            f"dialect {dialect.name}: {mapping.feed}.sql makes columns {sorted(made - known)}, "
+            "which the contract lacks."
+        )

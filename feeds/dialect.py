@@ -1,7 +1,8 @@
 """Dialects: how the rows of a source become rows of the canonical feeds, declared in YAML and SQL.
 
-A dialect is a folder ``feeds/dialects/<name>/`` with ``dialect.yaml`` (the shapes of its files, the feeds it makes, its
-lookup tables) and one ``<feed>.sql`` a feed. Shape columns arrive as text. Judging the rows is acceptance's work.
+A dialect is a folder ``feeds/dialects/<name>/`` with ``dialect.yaml`` (the shapes of its files, the feeds it
+makes, its lookup tables) and one ``<feed>.sql`` a feed. Shape columns arrive as text. Judging the rows is
+acceptance's work.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from data_quality.contract import all_contracts, load_contract
 
 DIALECTS = Path(__file__).parent / "dialects"
 
-# What one canonical row stands for in the account of a load: a line of the file, a cell of a wide file, or a group
-# of lines. Lines and cells must add up to the file; groups are counted as the dialect makes them.
+# What one canonical row stands for in the account of a load: a line of the file, a cell of a wide file, or a
+# group of lines. Lines and cells must add up to the file; groups are counted as the dialect makes them.
 COUNTED_BY = ("lines", "cells", "groups")
 
 
@@ -68,7 +69,9 @@ class Dialect:
     def feeds_from(self, shape: str | None) -> tuple[str, ...]:
         """Feeds that take rows from a shape (from any, when none is named), in name order."""
         if shape is not None and shape not in self.shapes:
-            raise DialectError(f"dialect {self.name} has no shape {shape!r}; it has {', '.join(self.shapes)}.")
+            raise DialectError(
+                f"dialect {self.name} has no shape {shape!r}; it has {', '.join(self.shapes)}."
+            )
         return tuple(sorted(f for f, m in self.feeds.items() if shape is None or shape in m.shapes))
 
     def shape_of(self, feed: str, shape: str | None) -> Shape:
@@ -112,17 +115,23 @@ def _mapping(feed: str, value: dict[str, Any], folder: Path, shapes: Mapping[str
     used = (value["from"],) if isinstance(value["from"], str) else tuple(value["from"])
     unknown = [shape for shape in used if shape not in shapes]
     if unknown:
-        raise DialectError(f"{folder.name}: feed {feed} is made from {unknown}, but the shapes are {sorted(shapes)}.")
+        raise DialectError(
+            f"{folder.name}: feed {feed} is made from {unknown}, but the shapes are {sorted(shapes)}."
+        )
     counted_by = value.get("counted_by", "lines")
     if counted_by not in COUNTED_BY:
-        raise DialectError(f"{folder.name}: feed {feed} is counted by {counted_by!r}; use one of {COUNTED_BY}.")
+        raise DialectError(
+            f"{folder.name}: feed {feed} is counted by {counted_by!r}; use one of {COUNTED_BY}."
+        )
     load_contract(feed)
     sql = (folder / f"{feed}.sql").read_text(encoding="utf-8")
     return FeedMapping(feed=feed, shapes=used, counted_by=counted_by, sql=re.sub(r";\s*$", "", sql))
 
 
 def _canonical() -> Dialect:
-    """The dialect of sources that already speak in contracts: one shape a feed, its columns those of the contract."""
+    """The dialect of sources that already speak in contracts: one shape a feed, its columns those of the
+    contract.
+    """
     contracts = all_contracts("feeds")
     shapes = {
         c.name: Shape(

@@ -1,7 +1,7 @@
 """Ingestion of one feed: land what is new, read it in its dialect, judge it by its contract, commit it once.
 
-Each load is one Delta commit that carries the load's number; the ledger follows. The steps themselves live in ``landing``,
-``reading``, ``dialect``, ``data_quality.acceptance`` and ``lake``.
+Each load is one Delta commit that carries the load's number; the ledger follows. The steps themselves live in
+``landing``, ``reading``, ``dialect``, ``data_quality.acceptance`` and ``lake``.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from pathlib import Path
 
 import duckdb
 
-from data_quality.acceptance import Acceptance, accept
+from data_quality.acceptance import Acceptance, ExistingFiles, accept
 from data_quality.contract import Contract, load_contract
 from feeds.batch import Batch, by_day, read_batch
 from feeds.failpoints import reach
 from feeds.lake import Lake
 from feeds.landing import land_source, restore_landing
-from feeds.ledger import LandedFile, Ledger, commit_metadata
+from feeds.ledger import Ledger
+from feeds.ledger_rows import COUNTS, LandedFile, commit_metadata
 from feeds.locks import exclusive
 from feeds.quarantine import discard_quarantine, write_quarantine
 from feeds.report import FeedError, LoadRejected, LoadReport, merge_reports
@@ -45,10 +46,11 @@ def ingest_feed(
 ) -> LoadReport:
     """Ingest what has arrived for a feed and give the account of it.
 
-    ``home`` is the data home; the shop's folder is ``home/<shop>``. Only files whose name says a day within the range (or no
-    day) are taken. ``key`` makes personal data unreadable, ``now`` bounds what can have happened. Nothing new, or a feed that
-    the shop lacks, gives a report with ``skipped_reason``. Raises ``FeedError`` when the feed cannot be ingested; then nothing
-    of the failing load is visible, and the next call takes its files again.
+    ``home`` is the data home; the shop's folder is ``home/<shop>``. Only files whose name says a day within
+    the range (or no day) are taken. ``key`` makes personal data unreadable, ``now`` bounds what can have
+    happened. Nothing new, or a feed that the shop lacks, gives a report with ``skipped_reason``. Raises
+    ``FeedError`` when the feed cannot be ingested; then nothing of the failing load is visible, and the next
+    call takes its files again.
     """
     reason = shop.missing_reason(feed)
     if reason:
@@ -86,9 +88,15 @@ def _land(shop: Shop, feed: str, folder: Path, ledger: Ledger) -> str | None:
             land_source(source, folder, ledger)
             continue
         if shop.data is None and "<feeds folder not given>" in str(source.path):
-            raise FeedError(f"The shop {shop.name!r} reads from a feeds folder, but none was given. Name it with --feeds DIR.")
+            raise FeedError(
+                f"The shop {shop.name!r} reads from a feeds folder, but none was given. "
+                "Name it with --feeds DIR."
+            )
         if shop.data is not None and not shop.data.exists():
-            raise FeedError(f"The feeds folder {shop.data} does not exist. Correct --feeds, or simulate feeds into it first.")
+            raise FeedError(
+                f"The feeds folder {shop.data} does not exist. "
+                "Correct --feeds, or simulate feeds into it first."
+            )
         absent = f"nothing has arrived for {feed}: there is no {source.path}"
     return absent
 
@@ -106,7 +114,14 @@ def _batches(pending: Sequence[LandedFile], max_bytes: int) -> list[list[LandedF
 
 
 def _load(
-    shop: Shop, feed: str, folder: Path, ledger: Ledger, lake: Lake, files: list[LandedFile], key: bytes, now: datetime
+    shop: Shop,
+    feed: str,
+    folder: Path,
+    ledger: Ledger,
+    lake: Lake,
+    files: list[LandedFile],
+    key: bytes,
+    now: datetime,
 ) -> LoadReport:
     started = time.monotonic()
     contract = load_contract(feed)
@@ -122,9 +137,10 @@ def _load(
             write_quarantine(con, folder, feed, number, report.quarantined)
             reach("after_quarantine_written")
             report = replace(report, seconds=round(time.monotonic() - started, 3))
-            if _too_many_rejected(shop, feed, report):
+            limit = min(source.max_rejected_ratio for source in shop.sources_of(feed))
+            if report.quarantined > limit * report.rows_read:
                 ledger.finish(feed, number, "rejected", asdict(report))
-                raise LoadRejected(_rejected_message(shop, feed, report), report)
+                raise LoadRejected(report, limit)
             version = _commit(con, lake, contract, number, files, report)
     except LoadRejected:
         raise
@@ -155,7 +171,7 @@ def _workspace(folder: Path) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _existing(lake: Lake, contract: Contract):  # type: ignore[no-untyped-def]
+def _existing(lake: Lake, contract: Contract) -> ExistingFiles:
     def files(months: Sequence[str] | None) -> list[str]:
         if not lake.exists("raw", contract.name):
             return []
@@ -166,7 +182,10 @@ def _existing(lake: Lake, contract: Contract):  # type: ignore[no-untyped-def]
 
 def _report(feed: str, number: int, batch: Batch, judged: Acceptance, days: Mapping[date, int]) -> LoadReport:
     examples = tuple(
-        {"file": batch.names[int(e["file_number"] or 0)], **{k: v for k, v in e.items() if k != "file_number"}}
+        {
+            "file": batch.names[int(e["file_number"] or 0)],
+            **{k: v for k, v in e.items() if k != "file_number"},
+        }
         for e in judged.examples
     )
     return LoadReport(
@@ -188,33 +207,23 @@ def _report(feed: str, number: int, batch: Batch, judged: Acceptance, days: Mapp
     )
 
 
-def _too_many_rejected(shop: Shop, feed: str, report: LoadReport) -> bool:
-    limit = min(source.max_rejected_ratio for source in shop.sources_of(feed))
-    return report.rows_read > 0 and report.quarantined > limit * report.rows_read
-
-
-def _rejected_message(shop: Shop, feed: str, report: LoadReport) -> str:
-    limit = min(source.max_rejected_ratio for source in shop.sources_of(feed))
-    worst = ", ".join(f"{n} × {rule}" for rule, n in sorted(report.by_rule.items(), key=lambda r: (-r[1], r[0]))[:3])
-    first = report.examples[0]
-    return (
-        f"{feed}: {report.quarantined} of {report.rows_read} rows were rejected, above the limit of {limit:.1%} ({worst}; first: "
-        f"{first['file']} line {first['line']}, field {first['field']}: {first['message']}). Nothing was accepted. See "
-        f"quarantine/{feed}/{report.load_number}.parquet; correct the files, or raise the source's max_rejected_ratio."
-    )
-
-
 def _commit(
-    con: duckdb.DuckDBPyConnection, lake: Lake, contract: Contract, number: int, files: list[LandedFile], report: LoadReport
+    con: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    contract: Contract,
+    number: int,
+    files: list[LandedFile],
+    report: LoadReport,
 ) -> int:
     reach("before_delta_commit")
     month = ", a._month" if contract.partition_by_month_of else ""
     columns = ", ".join(f'a."{name}"' for name in contract.column_names)
     rows = con.sql(
         f"select {columns}, {number}::bigint as _load_number, f.sha256 as _file_id, a._line{month} "
-        f"from accepted a join files f using (_file_id) order by {'a._month, ' if month else ''}a._file_id, a._line"
+        "from accepted a join files f using (_file_id) "
+        f"order by {'a._month, ' if month else ''}a._file_id, a._line"
     )
-    told = {k: v for k, v in asdict(report).items() if k in ("seconds", "by_rule", *_COUNTS)}
+    told = {k: v for k, v in asdict(report).items() if k in ("seconds", "by_rule", *COUNTS)}
     return lake.append(
         "raw",
         contract.name,
@@ -223,6 +232,3 @@ def _commit(
         load_number=number,
         metadata=commit_metadata(contract.name, number, files, told),
     )
-
-
-_COUNTS = ("source_rows", "rows_read", "accepted", "deduplicated", "quarantined", "filtered")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -18,10 +18,11 @@ from deltalake.exceptions import TableNotFoundError
 
 LAYERS = ("raw", "core", "ml")
 
-# Commit metadata is what the ledger is rebuilt from, so the log is kept for ten years, not Delta's thirty days.
+# Commit metadata is what the ledger is rebuilt from, so the log is kept for ten years, not Delta's thirty
+# days.
 _CONFIGURATION = {"delta.logRetentionDuration": "interval 3650 days"}
 
-Rows = pa.Table | pa.RecordBatchReader
+Rows: TypeAlias = pa.Table | pa.RecordBatchReader
 
 
 class LakeError(RuntimeError):
@@ -30,7 +31,9 @@ class LakeError(RuntimeError):
 
 @dataclass(frozen=True)
 class Commit:
-    """One version of a table: when it was written (epoch milliseconds), how, and what the writer said about it."""
+    """One version of a table: when it was written (epoch milliseconds), how, and what the writer said about
+    it.
+    """
 
     version: int
     timestamp_ms: int
@@ -77,12 +80,14 @@ class Lake:
         version: int | None = None,
         partitions: Mapping[str, Sequence[str]] | None = None,
     ) -> list[str]:
-        """Absolute paths of the Parquet files of a version, sorted; ``partitions`` keeps only those values."""
+        """Absolute paths of the Parquet files of a version, sorted; ``partitions`` keeps only those."""
         filters = [(column, "in", list(values)) for column, values in (partitions or {}).items()]
         uris = self._table(layer, name, version).file_uris(partition_filters=filters or None)
         return sorted(uri.removeprefix("file://") for uri in uris)
 
-    def read(self, layer: str, name: str, *, version: int | None = None, columns: list[str] | None = None) -> pa.Table:
+    def read(
+        self, layer: str, name: str, *, version: int | None = None, columns: list[str] | None = None
+    ) -> pa.Table:
         """All rows of a version (the latest unless told) as an Arrow table."""
         return self._table(layer, name, version).to_pyarrow_table(columns=columns)
 
@@ -104,7 +109,9 @@ class Lake:
         ]
 
     def last_load_number(self, layer: str, name: str, app_id: str | None = None) -> int:
-        """Highest load number committed under ``app_id`` (the table's name unless told); 0 when there is none."""
+        """Highest load number committed under ``app_id`` (the table's name unless told); 0 when there is
+        none.
+        """
         if not self.exists(layer, name):
             return 0
         return int(self._table(layer, name).transaction_version(app_id or name) or 0)
@@ -120,7 +127,9 @@ class Lake:
         app_id: str | None = None,
         metadata: Mapping[str, str] | None = None,
     ) -> int:
-        """Add rows in one commit and give its version; a load number the table already has is not written again."""
+        """Add rows in one commit and give its version; a load number the table already has is not written
+        again.
+        """
         transactions = None
         if load_number is not None:
             if self.last_load_number(layer, name, app_id) >= load_number:
@@ -146,7 +155,9 @@ class Lake:
         partition_by: Sequence[str] = (),
         metadata: Mapping[str, str] | None = None,
     ) -> int:
-        """Make ``data`` the whole table in one commit and give its version; readers see the old rows or the new."""
+        """Make ``data`` the whole table in one commit and give its version; readers see the old rows or the
+        new.
+        """
         write_deltalake(
             str(self.path(layer, name)),
             data,
@@ -161,9 +172,13 @@ class Lake:
     def replace_where(
         self, layer: str, name: str, data: Rows, predicate: str, *, metadata: Mapping[str, str] | None = None
     ) -> int:
-        """Swap the rows that match an SQL predicate for ``data`` in one commit; rows outside it must not be given."""
+        """Swap the rows that match an SQL predicate for ``data`` in one commit; rows outside it must not be
+        given.
+        """
         if not self.exists(layer, name):
-            raise LakeError(f"There is no table {layer}/{name} to replace rows of; write it once with replace.")
+            raise LakeError(
+                f"There is no table {layer}/{name} to replace rows of; write it once with replace."
+            )
         write_deltalake(
             str(self.path(layer, name)),
             data,
@@ -183,14 +198,22 @@ class Lake:
         schema: pa.Schema | None = None,
         metadata: Mapping[str, str] | None = None,
     ) -> int:
-        """Make Parquet files written aside (by Spark) the whole table, streamed in one commit; gives the version.
+        """Make Parquet files written aside (by Spark) the whole table, streamed in one commit; gives the
+        version.
 
-        ``schema`` fixes names, order and types; without it the files' own are taken, timestamps as microseconds.
+        ``schema`` fixes names, order and types; without it the files' own are taken, timestamps as
+        microseconds.
         """
         files = sorted(str(p) for p in Path(directory).rglob("*.parquet"))
         if not files and schema is None:
-            raise LakeError(f"There is no Parquet file under {directory}; the job that writes {layer}/{name} made none.")
-        written = ds.dataset(files, format="parquet", partitioning="hive", partition_base_dir=str(directory)) if files else None
+            raise LakeError(
+                f"There is no Parquet file under {directory}; the job that writes {layer}/{name} made none."
+            )
+        written = (
+            ds.dataset(files, format="parquet", partitioning="hive", partition_base_dir=str(directory))
+            if files
+            else None
+        )
         target = schema or _microseconds(written.schema)  # type: ignore[union-attr]
         batches = written.to_batches(columns=target.names) if written else iter(())
         reader = pa.RecordBatchReader.from_batches(target, (batch.cast(target) for batch in batches))
@@ -200,10 +223,14 @@ class Lake:
         try:
             return DeltaTable(str(self.path(layer, name)), version=version)
         except TableNotFoundError as missing:
-            raise LakeError(f"There is no table {layer}/{name} under {self.root}; ingest or build it first.") from missing
+            raise LakeError(
+                f"There is no table {layer}/{name} under {self.root}; ingest or build it first."
+            ) from missing
 
 
-def _properties(metadata: Mapping[str, str] | None, transactions: list[Transaction] | None) -> CommitProperties:
+def _properties(
+    metadata: Mapping[str, str] | None, transactions: list[Transaction] | None
+) -> CommitProperties:
     custom: dict[str, Any] | None = dict(metadata) if metadata else None
     return CommitProperties(custom_metadata=custom, app_transactions=transactions)
 

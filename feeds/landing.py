@@ -1,7 +1,7 @@
 """Landing: bytes as received, under the name of their SHA-256, written once.
 
-The same file twice is a no-op. Text is proved to be UTF-8 here, or brought to it from the encoding the source declares, so
-that everything downstream reads UTF-8. Rows are not looked at.
+The same file twice is a no-op. Text is proved to be UTF-8 here, or brought to it from the encoding the source
+declares, so that everything downstream reads UTF-8. Rows are not looked at.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from pathlib import Path
 
 from feeds.connectors.files import FoundFile, feed_date, find_files
 from feeds.failpoints import reach
-from feeds.ledger import LandedFile, Ledger, Sighting
+from feeds.ledger import Ledger
+from feeds.ledger_rows import LandedFile, Sighting
 from feeds.report import LandingError
 from feeds.shop import Source
 
@@ -30,7 +31,9 @@ _STALE_SECONDS = 3600
 
 @dataclass(frozen=True)
 class LandingReport:
-    """What one look into a source brought: new files, files seen again under their hash, files still changing."""
+    """What one look into a source brought: new files, files seen again under their hash, files still
+    changing.
+    """
 
     landed: int = 0
     repeated: int = 0
@@ -40,7 +43,8 @@ class LandingReport:
 def land_source(source: Source, home: Path, ledger: Ledger) -> LandingReport:
     """Take in the files of a source that are new or changed since the last look.
 
-    ``home`` is the shop's folder. Raises ``LandingError`` naming every unreadable file; the readable ones are kept.
+    ``home`` is the shop's folder. Raises ``LandingError`` naming every unreadable file; the readable ones are
+    kept.
     """
     folder = home / "landing" / source.name
     known = ledger.sightings(source.name)
@@ -75,7 +79,9 @@ def read_manifest(folder: Path) -> list[LandedFile]:
     manifest = folder / "manifest.jsonl"
     if not manifest.exists():
         return []
-    entries = [json.loads(line) for line in manifest.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+    entries = [
+        json.loads(line) for line in manifest.read_text(encoding="utf-8").splitlines() if line.endswith("}")
+    ]
     for entry in entries:
         entry["feed_date"] = date.fromisoformat(entry["feed_date"]) if entry["feed_date"] else None
     return [LandedFile(**entry) for entry in entries]
@@ -103,7 +109,9 @@ def _try_land(file: FoundFile, folder: Path, encoding: str | None) -> tuple[str,
     except LandingError as unreadable:
         return unreadable
     except OSError as failed:
-        return LandingError(f"{file.path} could not be landed: {failed}. Check permissions and free space, then run again.")
+        return LandingError(
+            f"{file.path} could not be landed: {failed}. Check permissions and free space, then run again."
+        )
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -139,7 +147,7 @@ def _not_text(path: Path, offset: int, encoding: str | None) -> LandingError:
     remedy = (
         f"Correct the source's `encoding` (now {encoding}) or the file."
         if encoding
-        else "Declare the source's `encoding` in the shop file (for example gb18030, utf-16 or cp1252) or send UTF-8."
+        else "Declare the source's `encoding` in the shop file (gb18030, utf-16, cp1252, …) or send UTF-8."
     )
     return LandingError(f"{path}: byte {offset} is not valid {encoding or 'UTF-8'}. {remedy}")
 

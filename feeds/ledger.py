@@ -1,7 +1,7 @@
 """The ledger: which files arrived, which load took which file for which feed, and the counts of each load.
 
-SQLite in WAL mode beside the lake. It never holds more than the lake and the landing folder can tell again: a load counts
-when its Delta commit exists, and ``catch_up`` brings the ledger to that state.
+SQLite in WAL mode beside the lake. It never holds more than the lake and the landing folder can tell again: a
+load counts when its Delta commit exists, and ``catch_up`` brings the ledger to that state.
 """
 
 from __future__ import annotations
@@ -10,14 +10,11 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
 from feeds.lake import Lake
-
-COMMIT_KEY = "shopwright.load"
-COUNTS = ("source_rows", "rows_read", "accepted", "deduplicated", "quarantined", "filtered")
+from feeds.ledger_rows import COMMIT_KEY, COUNTS, LandedFile, Load, Sighting
 
 _SCHEMA = """
 create table if not exists landed (
@@ -29,7 +26,8 @@ create table if not exists sightings (
     sha256 text not null, primary key (source, name)
 ) without rowid;
 create table if not exists loads (
-    feed text not null, number integer not null, state text not null check (state in ('running', 'done', 'rejected')),
+    feed text not null, number integer not null,
+    state text not null check (state in ('running', 'done', 'rejected')),
     files integer not null, source_rows integer, rows_read integer, accepted integer, deduplicated integer,
     quarantined integer, filtered integer, seconds real, delta_version integer, by_rule text,
     started_at text not null default (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')), finished_at text,
@@ -41,51 +39,6 @@ create table if not exists consumed (
 ) without rowid;
 create index if not exists consumed_by_load on consumed (feed, load_number);
 """
-
-
-@dataclass(frozen=True)
-class LandedFile:
-    """A file in landing; ``path`` is relative to the shop's folder, ``name`` to the folder it came from."""
-
-    source: str
-    sha256: str
-    name: str
-    size: int
-    feed_date: date | None
-    path: str
-    format: str
-
-
-@dataclass(frozen=True)
-class Sighting:
-    """The last look at a file of a source: unchanged size and time mean it need not be read again."""
-
-    source: str
-    name: str
-    size: int
-    mtime_ns: int
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Load:
-    """One row of the account: a load of a feed, its counts, seconds and Delta version (once committed)."""
-
-    feed: str
-    number: int
-    state: str
-    files: int
-    source_rows: int | None
-    rows_read: int | None
-    accepted: int | None
-    deduplicated: int | None
-    quarantined: int | None
-    filtered: int | None
-    seconds: float | None
-    delta_version: int | None
-    by_rule: Mapping[str, int]
-    started_at: str
-    finished_at: str | None
 
 
 class Ledger:
@@ -120,7 +73,7 @@ class Ledger:
             return {name: (size, mtime_ns, sha256) for name, size, mtime_ns, sha256 in rows}
 
     def record_landed(self, landed: Sequence[LandedFile], sightings: Sequence[Sighting]) -> list[LandedFile]:
-        """Write files and sightings in one transaction; gives the files whose content was not known before."""
+        """Write files and sightings in one transaction; gives the files of new content."""
         with self._transaction() as db:
             new = [file for file in landed if _insert_landed(db, file)]
             db.executemany(
@@ -141,7 +94,9 @@ class Ledger:
                 f"""
                 select source, sha256, name, size, feed_date, path, format from landed
                 where source in ({", ".join("?" * len(sources))})
-                    and exists (select 1 from sightings s where s.source = landed.source and s.sha256 = landed.sha256)
+                    and exists (
+                        select 1 from sightings s where s.source = landed.source and s.sha256 = landed.sha256
+                    )
                     and not exists (
                         select 1 from consumed c
                         where c.feed = ? and c.source = landed.source and c.sha256 = landed.sha256
@@ -151,16 +106,25 @@ class Ledger:
                 """,
                 [*sources, feed, str(first_day or date.min), str(last_day or date.max)],
             ).fetchall()
-        return [LandedFile(*row[:4], date.fromisoformat(row[4]) if row[4] else None, *row[5:]) for row in rows]
+        return [
+            LandedFile(source, sha256, name, size, date.fromisoformat(day) if day else None, path, form)
+            for source, sha256, name, size, day, path, form in rows
+        ]
 
     def begin(self, feed: str, files: Sequence[LandedFile], at_least: int) -> int:
         """Number of a new load that takes these files; above every earlier one and not below ``at_least``."""
         with self._transaction() as db:
-            highest = db.execute("select coalesce(max(number), 0) from loads where feed = ?", [feed]).fetchone()[0]
+            highest = db.execute(
+                "select coalesce(max(number), 0) from loads where feed = ?", [feed]
+            ).fetchone()[0]
             number = max(highest + 1, at_least)
-            db.execute("insert into loads (feed, number, state, files) values (?, ?, 'running', ?)", [feed, number, len(files)])
+            db.execute(
+                "insert into loads (feed, number, state, files) values (?, ?, 'running', ?)",
+                [feed, number, len(files)],
+            )
             db.executemany(
-                "insert into consumed values (?, ?, ?, ?)", [(feed, f.source, f.sha256, number) for f in files]
+                "insert into consumed values (?, ?, ?, ?)",
+                [(feed, f.source, f.sha256, number) for f in files],
             )
         return number
 
@@ -181,14 +145,16 @@ class Ledger:
         """All loads (of a feed), by feed and number."""
         with self._transaction() as db:
             db.row_factory = sqlite3.Row
-            rows = db.execute("select * from loads where ? is null or feed = ? order by feed, number", [feed, feed]).fetchall()
+            rows = db.execute(
+                "select * from loads where ? is null or feed = ? order by feed, number", [feed, feed]
+            ).fetchall()
         return [Load(**{**dict(row), "by_rule": json.loads(row["by_rule"] or "{}")}) for row in rows]
 
     def catch_up(self, lake: Lake, feed: str) -> list[int]:
         """Bring the loads of a feed to what its Delta table says; gives the numbers that were forgotten.
 
-        Call it only while no load of the feed runs. A load that committed is completed from its commit metadata, one
-        that did not is forgotten, one the ledger never knew (it was lost) is written again.
+        Call it only while no load of the feed runs. A load that committed is completed from its commit
+        metadata, one that did not is forgotten, one the ledger never knew (it was lost) is written again.
         """
         known = {load.number: load.state for load in self.loads(feed)}
         committed = lake.last_load_number("raw", feed)
@@ -213,19 +179,15 @@ class Ledger:
             )
             for file in files:
                 db.execute(
-                    "insert or ignore into landed values (:source, :sha256, :name, :size, :feed_date, :path, :format)", file
+                    "insert or ignore into landed "
+                    "values (:source, :sha256, :name, :size, :feed_date, :path, :format)",
+                    file,
                 )
                 db.execute(
                     "insert or replace into consumed values (?, ?, ?, ?)",
                     [feed, file["source"], file["sha256"], told["number"]],
                 )
             _finish(db, feed, int(told["number"]), "done", told)  # type: ignore[call-overload]
-
-
-def commit_metadata(feed: str, number: int, files: Sequence[LandedFile], told: Mapping[str, object]) -> dict[str, str]:
-    """What a Delta commit says about its load: enough to write the ledger's rows again."""
-    entries = [{**asdict(f), "feed_date": str(f.feed_date) if f.feed_date else None} for f in files]
-    return {COMMIT_KEY: json.dumps({"feed": feed, "number": number, **told, "files": entries}, sort_keys=True)}
 
 
 def _insert_landed(db: sqlite3.Connection, file: LandedFile) -> bool:
@@ -237,8 +199,9 @@ def _insert_landed(db: sqlite3.Connection, file: LandedFile) -> bool:
 def _finish(db: sqlite3.Connection, feed: str, number: int, state: str, told: Mapping[str, object]) -> None:
     db.execute(
         f"""
-        update loads set state = ?, {", ".join(f"{count} = ?" for count in COUNTS)}, seconds = ?, delta_version = ?,
-            by_rule = ?, finished_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
+        update loads set
+            state = ?, {", ".join(f"{count} = ?" for count in COUNTS)},
+            seconds = ?, delta_version = ?, by_rule = ?, finished_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
         where feed = ? and number = ?
         """,
         [

@@ -1,4 +1,6 @@
-"""One process at a time for one feed: an advisory file lock that the operating system frees when its holder dies."""
+"""One process at a time for one feed: an advisory file lock that the operating system frees when its holder
+dies.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from feeds.report import FeedError
 
 @contextmanager
 def exclusive(path: Path, timeout_seconds: float = 3600) -> Iterator[None]:
-    """Hold the lock for the block; waits for another holder, and raises ``FeedError`` when it takes too long."""
+    """Hold the lock for the block; waits for another holder; ``FeedError`` when it takes too long."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as handle:
         waited_until = time.monotonic() + timeout_seconds
@@ -23,6 +25,9 @@ def exclusive(path: Path, timeout_seconds: float = 3600) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() > waited_until:
-                    raise FeedError(f"Another process has held {path} for {timeout_seconds:.0f} s. End it, then run again.") from None
+                    raise FeedError(
+                        f"Another process has held {path} for {timeout_seconds:.0f} s. "
+                        "End it, then run again."
+                    ) from None
                 time.sleep(0.05)
         yield

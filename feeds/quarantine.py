@@ -1,4 +1,4 @@
-"""The quarantine folder: one Parquet file a load with the rows that were not accepted and why, values masked."""
+"""The quarantine folder: one Parquet file a load with the rows refused and why, values masked."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ def quarantine_path(folder: Path, feed: str, number: int) -> Path:
     return folder / "quarantine" / feed / f"{number}.parquet"
 
 
-def write_quarantine(con: duckdb.DuckDBPyConnection, folder: Path, feed: str, number: int, n_rows: int) -> None:
+def write_quarantine(
+    con: duckdb.DuckDBPyConnection, folder: Path, feed: str, number: int, n_rows: int
+) -> None:
     """Write table ``quarantined`` with file names; nothing is written for a load without bad rows."""
     if not n_rows:
         return
@@ -21,9 +23,9 @@ def write_quarantine(con: duckdb.DuckDBPyConnection, folder: Path, feed: str, nu
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".tmp-{os.getpid()}-{target.name}")
     rows = con.sql(
-        f"select '{feed}' as feed, {number}::bigint as load_number, f.sha256 as file_id, f.file_name, q._line as line, q.field, "
-        "q.rule, q.message, q.value, q.masked_row from quarantined q left join files f using (_file_id) "
-        "order by q._file_id, q._line, q.rule"
+        f"select '{feed}' as feed, {number}::bigint as load_number, f.sha256 as file_id, f.file_name, "
+        "q._line as line, q.field, q.rule, q.message, q.value, q.masked_row "
+        "from quarantined q left join files f using (_file_id) order by q._file_id, q._line, q.rule"
     )
     rows.write_parquet(str(temporary), compression="zstd")
     with temporary.open("rb") as written:

@@ -1,7 +1,7 @@
 """Records of a text file with their true line numbers: where each begins, and which never end.
 
-Newlines (LF, CRLF, CR) are made one here, quoted values may hold them, and a quote that is never closed costs its own line
-only. Splitting a record into fields is DuckDB's work (see ``reading``).
+Newlines (LF, CRLF, CR) are made one here, quoted values may hold them, and a quote that is never closed costs
+its own line only. Splitting a record into fields is DuckDB's work (see ``reading``).
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ Numbered = tuple[int, bytes]
 def read_records(path: Path, delimiter: bytes | None, bad: list[BadLine]) -> Iterator[list[Numbered]]:
     """Chunks of (line number, record) of a UTF-8 file; what is no record is appended to ``bad``.
 
-    ``delimiter`` is that of CSV; ``None`` means that quotes have no meaning (JSON Lines). Blank lines are left out. Lines
-    are numbered from 1 as an editor shows them.
+    ``delimiter`` is that of CSV; ``None`` means that quotes have no meaning (JSON Lines). Blank lines are
+    left out. Lines are numbered from 1 as an editor shows them.
     """
     line_number = 1
     with path.open("rb") as file:
@@ -65,7 +65,9 @@ def read_header(path: Path, delimiter: str) -> list[str] | None:
 
 
 def _line_chunks(file: BinaryIO) -> Iterator[list[bytes]]:
-    """Lines in chunks that end at a line end; a chunk ends only where no quoted value is open as far as counting tells."""
+    """Lines in chunks that end at a line end; a chunk ends only where no quoted value is open as far as
+    counting tells.
+    """
     carry = file.read(len(BOM))
     if carry == BOM:
         carry = b""

@@ -1,4 +1,6 @@
-"""What a load tells its caller, and the errors that stop one; every message names file, line, field and remedy."""
+"""What a load tells its caller, and the errors that stop one; every message names file, line, field and
+remedy.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TypeVar
-
 
 Key = TypeVar("Key", str, date)
 
@@ -27,8 +28,9 @@ class ConservationError(FeedError):
 class LoadReport:
     """The account of one ingestion of one feed: rows_read = accepted + deduplicated + quarantined + filtered.
 
-    ``source_rows`` are lines (or cells) in the files; they equal ``rows_read`` unless the dialect groups lines.
-    ``by_day`` counts accepted rows by the day in the file's name, or else by the business day of the event.
+    ``source_rows`` are lines (or cells) in the files; they equal ``rows_read`` unless the dialect groups
+    lines. ``by_day`` counts accepted rows by the day in the file's name, or else by the business day of the
+    event.
     """
 
     feed: str
@@ -55,18 +57,26 @@ class LoadReport:
         told = self.accepted + self.deduplicated + self.quarantined + self.filtered
         if told != self.rows_read:
             raise ConservationError(
-                f"{self.feed}: {self.rows_read} rows were read, but {self.accepted} accepted + {self.deduplicated} "
-                f"deduplicated + {self.quarantined} quarantined + {self.filtered} filtered = {told}. Nothing was "
-                "committed; please report this with the feed's files."
+                f"{self.feed}: {self.rows_read} rows were read, but {self.accepted} accepted + "
+                f"{self.deduplicated} deduplicated + {self.quarantined} quarantined + {self.filtered} "
+                f"filtered = {told}. Nothing was committed; please report this with the feed's files."
             )
 
 
 class LoadRejected(FeedError):
-    """Too many rows of a load were bad, so none was accepted; ``report`` holds the account, files stay unconsumed."""
+    """Too many rows of a load were bad, so none was accepted; its files are taken again next time."""
 
-    def __init__(self, message: str, report: LoadReport) -> None:
-        super().__init__(message)
+    def __init__(self, report: LoadReport, limit: float) -> None:
         self.report = report
+        worst = sorted(report.by_rule.items(), key=lambda rule: (-rule[1], rule[0]))[:3]
+        first = report.examples[0]
+        super().__init__(
+            f"{report.feed}: {report.quarantined} of {report.rows_read} rows were rejected, above the "
+            f"limit of {limit:.1%} ({', '.join(f'{n} x {rule}' for rule, n in worst)}; "
+            f"first: {first['file']} line {first['line']}, field {first['field']}: {first['message']}). "
+            f"Nothing was accepted. See quarantine/{report.feed}/{report.load_number}.parquet; correct the files, or raise "
+            "the source's max_rejected_ratio."
+        )
 
 
 def merge_reports(reports: list[LoadReport]) -> LoadReport:

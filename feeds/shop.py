@@ -23,12 +23,14 @@ DEMAND_PERIODS = {"day": 1, "week": 7}
 
 
 class ShopError(ValueError):
-    """A shop file is missing or says something that cannot be used; the message names file, field and remedy."""
+    """A shop file is missing or unusable; the message names file, field and remedy."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where bytes come from and which feeds they carry; ``paths`` are tried in order, the first that exists holds."""
+    """Where bytes come from and which feeds they carry; ``paths`` are tried in order, the first that exists
+    holds.
+    """
 
     name: str
     provides: tuple[str, ...]
@@ -117,14 +119,25 @@ def load_shop(name_or_path: str | Path, home: Path | None = None, *, data: Path 
 
 
 def _parse_shop(document: dict[str, Any], file: Path, data: Path | None) -> Shop:
-    known = {"name", "title", "time_zone", "currency", "countries", "default_location", "demand_period", "sources"}
+    known = {
+        "name",
+        "title",
+        "time_zone",
+        "currency",
+        "countries",
+        "default_location",
+        "demand_period",
+        "sources",
+    }
     _refuse_unknown(document, known, file, "the shop")
     name = _text(document, "name", file)
     zone = _text(document, "time_zone", file)
     try:
         ZoneInfo(zone)
     except (KeyError, ValueError, OSError) as unknown:
-        raise ShopError(f"{file}: time_zone {zone!r} is unknown. Use an IANA name such as Europe/Berlin.") from unknown
+        raise ShopError(
+            f"{file}: time_zone {zone!r} is unknown. Use an IANA name such as Europe/Berlin."
+        ) from unknown
     currency = _text(document, "currency", file)
     if not (len(currency) == 3 and currency.isascii() and currency.isupper()):
         raise ShopError(f"{file}: currency is {currency!r}. Use the ISO 4217 code, such as EUR.")
@@ -137,7 +150,9 @@ def _parse_shop(document: dict[str, Any], file: Path, data: Path | None) -> Shop
     sources = tuple(source for entry in entries for source in _parse_source(entry, file, data))
     names = [source.name for source in sources]
     if len(set(names)) != len(names):
-        raise ShopError(f"{file}: source names repeat: {sorted({n for n in names if names.count(n) > 1})}. Rename one.")
+        raise ShopError(
+            f"{file}: source names repeat: {sorted({n for n in names if names.count(n) > 1})}. Rename one."
+        )
     return Shop(
         name=name,
         title=str(document.get("title", name)),
@@ -154,11 +169,15 @@ def _parse_shop(document: dict[str, Any], file: Path, data: Path | None) -> Shop
 
 def _parse_source(entry: Any, file: Path, data: Path | None) -> list[Source]:
     if not isinstance(entry, dict):
-        raise ShopError(f"{file}: a source is {entry!r}. Each source is a mapping with name, path and dialect.")
+        raise ShopError(
+            f"{file}: a source is {entry!r}. Each source is a mapping with name, path and dialect."
+        )
     name = _text(entry, "name", file)
     where = f"source {name!r}"
     optional = {"pattern", "encoding", "delimiter", "settle_seconds", "max_rejected_ratio"}
-    _refuse_unknown(entry, {"name", "connector", "path", "format", "dialect", "shape", "provides", *optional}, file, where)
+    _refuse_unknown(
+        entry, {"name", "connector", "path", "format", "dialect", "shape", "provides", *optional}, file, where
+    )
     connector, form = entry.get("connector", "files"), entry.get("format", "auto")
     if connector not in CONNECTORS:
         raise ShopError(f"{file}: {where} has connector {connector!r}. Use one of {', '.join(CONNECTORS)}.")
@@ -168,15 +187,23 @@ def _parse_source(entry: Any, file: Path, data: Path | None) -> list[Source]:
     paths = entry.get("path")
     templates = [paths] if isinstance(paths, str) else paths
     if not templates or not all(isinstance(t, str) for t in templates):
-        raise ShopError(f"{file}: {where} has no path. Give a file or folder; {{data}} stands for the feeds folder.")
+        raise ShopError(
+            f"{file}: {where} has no path. Give a file or folder; {{data}} stands for the feeds folder."
+        )
     settings = {key: entry[key] for key in optional if key in entry}
 
     def source(source_name: str, feeds: tuple[str, ...], feed: str = "") -> Source:
         resolved = tuple(_resolve(t, feed, file, data) for t in templates)
         return Source(
-            name=source_name, provides=feeds, paths=resolved, connector=connector, format=form, dialect=dialect,
-            shape=shape, **settings,
-        )  # fmt: skip
+            name=source_name,
+            provides=feeds,
+            paths=resolved,
+            connector=connector,
+            format=form,
+            dialect=dialect,
+            shape=shape,
+            **settings,
+        )
 
     if any("{feed}" in template for template in templates):
         return [source(feed if name == "{feed}" else f"{name}_{feed}", (feed,), feed) for feed in provides]
@@ -194,9 +221,13 @@ def _provides(entry: dict[str, Any], file: Path, where: str) -> tuple[tuple[str,
     contracts = {contract.name for contract in all_contracts("feeds")}
     for feed in provides:
         if feed not in contracts:
-            raise ShopError(f"{file}: {where} provides {feed!r}, which is no feed. Known: {', '.join(sorted(contracts))}.")
+            raise ShopError(
+                f"{file}: {where} provides {feed!r}, which is no feed. Known: {', '.join(sorted(contracts))}."
+            )
         if feed not in offered:
-            raise ShopError(f"{file}: {where} provides {feed!r}, but dialect {dialect_name} makes {', '.join(offered)}.")
+            raise ShopError(
+                f"{file}: {where} provides {feed!r}, but dialect {dialect_name} makes {', '.join(offered)}."
+            )
     return provides, dialect_name, shape
 
 

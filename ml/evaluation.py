@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+ABC_SHARES = (0.80, 0.95)
+
 
 def rolling_origins(n_past: int, *, horizon: int, n_origins: int, least_history: int, step: int | None = None) -> list[int]:
     """Lengths of history at which to stand and forecast, oldest first; each leaves a full horizon to score.
@@ -101,6 +103,20 @@ def mean_over(scores: Sequence[float]) -> float:
     """Mean of the scores that could be computed; NaN when none could."""
     known = [score for score in scores if np.isfinite(score)]
     return float(np.mean(known)) if known else float("nan")
+
+
+def abc_classes(value: np.ndarray) -> np.ndarray:
+    """A for the series that make the first 80 % of the value, B for the next 15 %, C for the rest.
+
+    >>> abc_classes(np.array([80.0, 15.0, 5.0])).tolist()
+    ['A', 'B', 'C']
+    """
+    order = np.argsort(-value, kind="stable")
+    total = max(float(value.sum()), 1e-9)
+    before = np.concatenate([[0.0], np.cumsum(value[order])[:-1]]) / total
+    names = np.empty(len(value), dtype=object)
+    names[order] = np.select([before < ABC_SHARES[0], before < ABC_SHARES[1]], ["A", "B"], default="C")
+    return np.where(value <= 0, "C", names)
 
 
 def _row_means(values: np.ndarray) -> np.ndarray:

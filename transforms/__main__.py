@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from transforms.plan import JOBS, Plan, PlanError, read_plan
 EXIT_FAILED = 1
 EXIT_WRONG_PLAN = 2
 LONGEST_MESSAGE = 2_000
+JAVA_FRAME = re.compile(r"\s+(at |\.\.\. \d+ more)")
 
 
 class JobFailedError(RuntimeError):
@@ -64,8 +66,13 @@ def _run(plan: Plan, jobs: tuple[str, ...], pipes: PipesContext | None) -> dict[
 
 
 def _explained(plan: Plan, error: PySparkException) -> str:
-    message = str(error).split("JVM stacktrace")[0].strip()[:LONGEST_MESSAGE]
-    named = [name for name, files in plan.inputs.items() if any(Path(path).name in str(error) for path in files.paths)]
+    lines = [line for line in str(error).splitlines() if not JAVA_FRAME.match(line)]
+    message = "\n".join(lines).split("JVM stacktrace")[0].strip()[:LONGEST_MESSAGE]
+    named = [
+        name
+        for name, files in plan.inputs.items()
+        if any(Path(path).name in str(error) for path in files.paths)
+    ]
     return f"input {', '.join(named)}: {message}" if named else message
 
 
@@ -87,7 +94,9 @@ def _pipes() -> Iterator[PipesContext | None]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m transforms", description="Run Spark jobs on files of the lake.")
+    parser = argparse.ArgumentParser(
+        prog="python -m transforms", description="Run Spark jobs on files of the lake."
+    )
     parser.add_argument("--plan", type=Path, required=True, help="JSON file: inputs, outputs, as_of, scratch")
     parser.add_argument("--jobs", default=",".join(JOBS), help=f"comma-separated, of {', '.join(JOBS)}")
     return parser

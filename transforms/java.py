@@ -116,7 +116,11 @@ def _has_module(home: Path) -> bool:
     modules = _release(home).get("MODULES")
     if modules is None:
         answer = subprocess.run(
-            [str(home / "bin" / "java"), "--list-modules"], capture_output=True, text=True, check=False, timeout=60
+            [str(home / "bin" / "java"), "--list-modules"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
         )
         modules = answer.stdout
     return MODULE_SPARK_ASKS_FOR in modules

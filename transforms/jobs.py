@@ -65,7 +65,9 @@ def run_jobs(plan: Plan, jobs: tuple[str, ...], report: Callable[[Written], None
             tables = Tables(spark, plan)
             for output in outputs:
                 if not given.isdisjoint(INPUTS_OF_OUTPUT[output]):
-                    written.append(_timed(plan, output, lambda output=output: _write(plan, output, tables.make(output))))
+                    written.append(
+                        _timed(plan, output, lambda output=output: _write(plan, output, tables.make(output)))
+                    )
                     report(written[-1])
         finally:
             spark.stop()

@@ -66,7 +66,9 @@ def count_meetings(items: DataFrame, as_of_end: datetime, params: PairParams) ->
     A basket counts with its latest SKUs only, as many as the caps allow, ties going to the lower SKU. Two SKUs
     meet when the later of them is seen last; a meeting one half-life before ``as_of_end`` weighs a half.
     """
-    cap = F.when(F.col("pair_kind") == "co_purchase", params.max_order_skus).otherwise(params.max_session_skus)
+    cap = F.when(F.col("pair_kind") == "co_purchase", params.max_order_skus).otherwise(
+        params.max_session_skus
+    )
     newest_first = F.sort_array(F.collect_list(F.struct((-F.unix_micros("last_at")).alias("before"), "sku")))
     baskets = (
         items.groupBy("owner_id", "pair_kind", "basket_id")
@@ -74,11 +76,15 @@ def count_meetings(items: DataFrame, as_of_end: datetime, params: PairParams) ->
         .where(F.size("newest") > 1)
         .withColumn("newest", F.slice("newest", F.lit(1), cap))
     )
-    by_sku = F.sort_array(F.transform("newest", lambda item: F.struct(item["sku"].alias("sku"), (-item["before"]).alias("at"))))
+    by_sku = F.sort_array(
+        F.transform("newest", lambda item: F.struct(item["sku"].alias("sku"), (-item["before"]).alias("at")))
+    )
     meetings = (
         baskets.select("pair_kind", by_sku.alias("items"))
         .select("pair_kind", "items", F.posexplode("items").alias("place", "low"))
-        .select("pair_kind", "low", F.explode(F.slice("items", F.col("place") + 2, F.size("items"))).alias("high"))
+        .select(
+            "pair_kind", "low", F.explode(F.slice("items", F.col("place") + 2, F.size("items"))).alias("high")
+        )
         .select(
             "pair_kind",
             F.col("low.sku").alias("sku"),
@@ -98,7 +104,9 @@ def both_directions(pairs: DataFrame) -> DataFrame:
     there = F.struct(F.col("sku").alias("sku"), F.col("paired_sku").alias("paired_sku"))
     back = F.struct(F.col("paired_sku").alias("sku"), F.col("sku").alias("paired_sku"))
     rest = ["pair_kind", "n_together", "decayed_weight", "last_together_at"]
-    return pairs.select(*rest, F.explode(F.array(there, back)).alias("direction")).select("direction.*", *rest)
+    return pairs.select(*rest, F.explode(F.array(there, back)).alias("direction")).select(
+        "direction.*", *rest
+    )
 
 
 def heaviest(pairs: DataFrame, params: PairParams) -> DataFrame:

@@ -104,14 +104,18 @@ def check_plan(plan: Plan, jobs: tuple[str, ...]) -> Plan:
             raise PlanError(f"There is no job {job!r}. Known: {', '.join(JOBS)}.")
         for output in OUTPUTS_OF_JOB[job]:
             if output not in plan.outputs:
-                raise PlanError(f"Job {job} writes {output}, but the plan's outputs name only {sorted(plan.outputs)}.")
+                raise PlanError(
+                    f"Job {job} writes {output}, but the plan's outputs name only {sorted(plan.outputs)}."
+                )
             folder = plan.outputs[output]
             if "://" not in folder and Path(folder).exists():
                 raise PlanError(f"Output {output}: {folder} exists already; give a folder that does not.")
     for name, files in plan.inputs.items():
         absent = [path for path in files.paths if "://" not in path and not Path(path).exists()]
         if absent:
-            raise PlanError(f"Input {name}: {len(absent)} of {len(files.paths)} files are absent, first {absent[0]}.")
+            raise PlanError(
+                f"Input {name}: {len(absent)} of {len(files.paths)} files are absent, first {absent[0]}."
+            )
     return plan
 
 

@@ -86,7 +86,9 @@ def summarise(session_events: DataFrame) -> DataFrame:
     counts = [
         F.count_if(F.col("event_type") == event_type).alias(name) for event_type, name in EVENT_COUNTS.items()
     ]
-    firsts = [F.min_by(name, F.when(F.col(name).isNotNull(), F.col("position"))).alias(name) for name in FIRST_SEEN]
+    firsts = [
+        F.min_by(name, F.when(F.col(name).isNotNull(), F.col("position"))).alias(name) for name in FIRST_SEEN
+    ]
     sessions = session_events.groupBy("visitor_id", "session_id").agg(
         F.min("occurred_at").alias("started_at"),
         F.max("occurred_at").alias("ended_at"),

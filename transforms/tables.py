@@ -6,6 +6,7 @@ job passes through ``conform``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +46,9 @@ def spark_type(physical: str) -> T.DataType:
     if physical.startswith("decimal("):
         precision, scale = physical[len("decimal(") : -1].split(",")
         return T.DecimalType(int(precision), int(scale))
-    raise ContractError(f"Got physicalType {physical!r}, but expected one of {sorted(_SPARK_TYPES)} or decimal(p,s).")
+    raise ContractError(
+        f"Got physicalType {physical!r}, but expected one of {sorted(_SPARK_TYPES)} or decimal(p,s)."
+    )
 
 
 def contract_schema(contract: Contract, columns: Sequence[str] | None = None) -> T.StructType:
@@ -63,7 +66,7 @@ def read_files(spark: SparkSession, contract: Contract, files: Files, columns: S
     reader = spark.read.schema(contract_schema(contract, columns))
     if files.base_path:
         reader = reader.option("basePath", files.base_path)
-    rows = reader.parquet(*files.paths)
+    rows = reader.parquet(*[_literally(path) for path in files.paths])
     return rows.select(*[_guarded(contract, name) for name in columns])
 
 
@@ -75,7 +78,7 @@ def conform(rows: DataFrame, contract: Contract) -> DataFrame:
 def write_aside(rows: DataFrame, contract: Contract, folder: str, n_files: int) -> int:
     """Write a table as Parquet into a folder that must not exist yet; the number of rows written."""
     conform(rows, contract).coalesce(n_files).write.mode("errorifexists").parquet(folder)
-    return rows.sparkSession.read.schema(contract_schema(contract)).parquet(folder).count()
+    return rows.sparkSession.read.schema(contract_schema(contract)).parquet(_literally(folder)).count()
 
 
 def write_empty(contract: Contract, folder: str) -> None:
@@ -89,4 +92,13 @@ def _guarded(contract: Contract, name: str) -> SparkColumn:
     if not contract.column(name).required:
         return F.col(name)
     message = f"input {contract.name}: {name} is required, but a row of the files has no value or column of that name"
-    return F.coalesce(F.col(name), F.raise_error(F.lit(message))).cast(spark_type(contract.column(name).type)).alias(name)
+    return (
+        F.coalesce(F.col(name), F.raise_error(F.lit(message)))
+        .cast(spark_type(contract.column(name).type))
+        .alias(name)
+    )
+
+
+def _literally(path: str) -> str:
+    """A path that Spark takes as it is; it reads brackets, braces, stars and question marks as patterns."""
+    return re.sub(r"([\[\]{}*?\\])", r"\\\1", path)

@@ -34,11 +34,13 @@ class FoundFile:
     format: str
 
 
-def find_files(root: Path, pattern: str = "*", form: str = "auto", settle_seconds: float = 0.0) -> list[FoundFile]:
+def find_files(
+    root: Path, pattern: str = "*", form: str = "auto", settle_seconds: float = 0.0
+) -> list[FoundFile]:
     """Finished files under ``root`` (or ``root`` itself) whose name matches, by name.
 
-    Hidden files, names of unfinished transfers and files changed within ``settle_seconds`` are left for next time;
-    with format ``auto`` so are files whose ending says no known format.
+    Hidden files, names of unfinished transfers and files changed within ``settle_seconds`` are left for next
+    time; with format ``auto`` so are files whose ending says no known format.
     """
     if root.is_file():
         candidates, base = [root], root.parent

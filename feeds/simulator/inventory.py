@@ -15,7 +15,7 @@ from feeds.simulator.streams import Array, Book, occurrence, running_total_befor
 REVIEW_DAYS = 7
 OPEN, RECEIVED, CANCELLED = range(3)
 PURCHASE_STATUSES = ("open", "received", "cancelled")
-SAFETY_FACTOR = 1.15  # standard deviations; a real shop's guess, not the optimum
+SAFETY_FACTOR = 0.8  # standard deviations; a real shop's guess, not the optimum
 COVER_DAYS = 14
 MEMORY = 0.06  # weight of yesterday in the shop's own sales estimate
 LEAD_SPREAD = (0.22, 0.30)  # coefficient of variation of lead times: far, near

@@ -16,7 +16,7 @@ from feeds.simulator.params import SimulationParams
 from feeds.simulator.streams import Agenda, Array, Book, stream
 
 CUT_OFF, FIRST_SCAN, LAST_SCAN = 12 * 3600, 49_200, 64_800  # noon, 13:40, 18:00
-BACKLOG_DAYS = 2.0  # what the shop lets lie; its temporary staff works off the rest
+BACKLOG_DAYS = 3.4  # what the shop lets lie; its temporary staff works off the rest
 RETURN_RATIO, SHIPPING_REFUND_RATIO, PARTIAL_RATIO = 0.065, 0.15, 0.5
 LOST_AFTER_DAYS = 30
 REFUND, RETURN, CANCELLATION = range(3)

@@ -58,7 +58,7 @@ class SimulationParams:
     @property
     def order_rate(self) -> float:
         """Baskets wanted on an average day."""
-        return 0.0173 * self.customers
+        return 0.0178 * self.customers
 
 
 @dataclass(frozen=True)

@@ -17,23 +17,6 @@ from ml.forecasting.boosted import bucket_edges
 from ml.forecasting.calibration import ConformalQuantiles
 from ml.forecasting.params import QUANTILES, ForecastParams
 
-ABC_SHARES = (0.80, 0.95)
-
-
-def abc_classes(value: np.ndarray) -> np.ndarray:
-    """A for the series that make the first 80 % of the value, B for the next 15 %, C for the rest.
-
-    >>> abc_classes(np.array([80.0, 15.0, 5.0])).tolist()
-    ['A', 'B', 'C']
-    """
-    order = np.argsort(-value, kind="stable")
-    total = max(float(value.sum()), 1e-9)
-    before = np.concatenate([[0.0], np.cumsum(value[order])[:-1]]) / total
-    names = np.empty(len(value), dtype=object)
-    names[order] = np.select([before < ABC_SHARES[0], before < ABC_SHARES[1]], ["A", "B"], default="C")
-    return np.where(value <= 0, "C", names)
-
-
 def residual_pools(folds: list[Fold], model_name: str, length: int | None = None) -> dict[str, np.ndarray] | None:
     """Forecasts, actuals and classes of all folds: per period, or summed over the first ``length`` periods.
 
@@ -90,7 +73,7 @@ def _slices(fold: Fold, buckets: list[tuple[int, int]]) -> Iterator[_Slice]:
     yield _Slice("all", "all", known, whole, scale)
     for low, high in buckets:
         yield _Slice("all", f"{low + 1}-{high}", known, slice(low, high), scale)
-    for labels in (fold.candidates.classes, abc_classes(fold.value)):
+    for labels in (fold.candidates.classes, evaluation.abc_classes(fold.value)):
         for label in np.unique(labels.astype(str)):
             rows = known & (labels == label)
             if rows.any():

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
+from scipy.special import bdtrc
 from scipy.stats import hypergeom
 
 Z_95 = 1.959963984540054
@@ -97,11 +98,13 @@ def _tail(
     together: np.ndarray, n_orders: float, n_i: np.ndarray, n_j: np.ndarray, tested: np.ndarray
 ) -> np.ndarray:
     p_value = np.ones(len(together))
-    if tested.any():
-        size = np.maximum(np.ceil(n_orders), n_i + n_j - together)[tested]  # room for both, or none could miss
-        tail = hypergeom.sf(together[tested] - 1, size, n_i[tested], n_j[tested])
-        p_value[tested] = np.clip(tail, 0.0, 1.0)
-    return p_value
+    size = np.maximum(np.ceil(n_orders), n_i + n_j - together)  # room for both, or none could miss
+    p_value[tested] = bdtrc(together[tested] - 1, n_i[tested], n_j[tested] / size[tested])
+    # The exact tail costs fifty times the binomial one, which is never smaller this far above the mean; where
+    # the binomial already settles the matter by ten orders of magnitude it is kept, as the more careful value.
+    close = tested & (p_value > 1e-15) & (p_value < 0.05)
+    p_value[close] = hypergeom.sf(together[close] - 1, size[close], n_i[close], n_j[close])
+    return np.clip(p_value, 0.0, 1.0)
 
 
 def benjamini_hochberg(p_values: np.ndarray, n_tests: int | None = None) -> np.ndarray:

@@ -19,13 +19,12 @@ MODEL_VERSION = "tested_association-1"
 class BundleParams:
     """What makes a pair a bundle; the defaults are the served ones.
 
-    ``min_over_expected`` is the floor of observed over expected orders of a pair. It is stricter than
-    ``min_lift`` (which stays the gate when it is lowered to 1).
+    The expected number of orders, and so the lift, allows for orders of unequal size (see
+    ``associations.effective_orders``).
     """
 
     n_items: int = 6
     min_orders: int = 5
-    min_over_expected: float = 3.0
     min_lift: float = 1.2
     max_q_value: float = 0.01
     max_days: int = 365
@@ -63,9 +62,8 @@ def bundles(
 
 def accepted_rules(baskets: Baskets, params: BundleParams) -> pd.DataFrame:
     """Both directions of every pair that passes the gates, with the served measures. One row per SKU and bundled SKU."""
-    over = max(params.min_over_expected, params.min_lift)
-    pairs = tested_pairs(baskets, params.min_orders, over)
-    good = (pairs["lift"] >= over) & (pairs["q_value"] <= params.max_q_value)
+    pairs = tested_pairs(baskets, params.min_orders, params.min_lift)
+    good = (pairs["lift"] >= params.min_lift) & (pairs["q_value"] <= params.max_q_value)
     return both_directions(pairs[good], baskets.skus)
 
 

@@ -151,7 +151,8 @@ def _validate(workspace: Workspace, contract: Contract, report: LoadReport) -> S
         return None
     files = [Path(file) for file in workspace.lake.files("raw", contract.name)]
     columns = ", ".join(f'"{name}"' for name in contract.column_names)
-    with duckdb.connect(config={"TimeZone": "UTC"}) as connection:
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
         rows = connection.execute(
             f"select {columns} from read_parquet($files, hive_partitioning = true, union_by_name = true) "
             "where _load_number = $load order by _file_id, _line limit $most",

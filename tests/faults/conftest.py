@@ -3,31 +3,41 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from data_quality.contract import all_contracts
+from data_quality.contract import Contract, all_contracts, load_contract
 from data_quality.examples import FIRST_DATE, example_table
 from serving.generations import Manifest
 from serving.publish import RunInfo, publish_warehouse
 
 
-@pytest.fixture(scope="session")
-def unmarked_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twenty valid rows in every served table."""
-    path = tmp_path_factory.mktemp("unmarked") / "warehouse.duckdb"
+def write_warehouse(path: Path, contracts: Iterable[Contract]) -> Path:
+    """Twenty valid rows in the served table of each contract."""
     with closing(duckdb.connect(str(path))) as connection:
         connection.execute("begin; create schema marts; create schema serving")
-        for contract in all_contracts("served"):
+        for contract in contracts:
             connection.register("incoming", example_table(contract, 20))
             connection.execute(f"create table serving.{contract.name} as select * from incoming")
             connection.unregister("incoming")
         connection.execute("commit")
     return path
+
+
+@pytest.fixture(scope="session")
+def unmarked_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_warehouse(tmp_path_factory.mktemp("unmarked") / "warehouse.duckdb", all_contracts("served"))
+
+
+@pytest.fixture(scope="session")
+def bundles_only(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A warehouse small enough to publish it many times in seconds."""
+    path = tmp_path_factory.mktemp("bundles") / "warehouse.duckdb"
+    return write_warehouse(path, [load_contract("bundles", "served")])
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ lines as (
         lines.units,
         lines.ordered_at,
         orders.customer_id,
+        sum(lines.units) filter (where lines.line_kind = 'product') over (partition by lines.order_id) as order_units,
         greatest(lines.units * lines.unit_price_amount - coalesce(lines.discount_amount, 0), 0) as line_amount
     from {{ ref('stg_shop__order_lines') }} as lines
     left join {{ ref('int_orders_converted') }} as orders on lines.order_id = orders.order_id
@@ -39,7 +40,11 @@ whole_order as (
         refunds.refund_id,
         lines.order_id,
         lines.line_number,
-        case when refunds.is_of_units and refunds.units is null then lines.units else 0 end as units,
+        -- fewer units than the order has, of an unknown line, can be taken off no line
+        case
+            when refunds.is_of_units and coalesce(refunds.units >= lines.order_units, true) then lines.units
+            else 0
+        end as units,
         'order' as match_rule
     from refunds
     inner join lines on refunds.order_id = lines.order_id

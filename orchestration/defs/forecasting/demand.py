@@ -1,0 +1,67 @@
+"""Demand forecasts, their totals over the protection period, and how good every model was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from ml.forecasting import DemandForecast, ForecastParams, forecast_demand
+from ml.plots import backtest_plot, forecast_plot
+from orchestration.needs import skip_reason
+from orchestration.outputs import served_spec, skip_outputs, write_outputs
+from orchestration.resources import WorkspaceResource
+from orchestration.show import picture
+from orchestration.workspace import Workspace
+
+GROUP = "forecasting"
+KINDS = {"python", "lightgbm", "prophet"}
+HISTORY = "features.feat_skus_daily"
+FEATURES = (
+    HISTORY,
+    "features.feat_skus_planned",
+    "features.feat_calendar_days",
+    "features.feat_skus",
+    "features.feat_skus_supply",
+)
+TABLES = ("demand_forecasts", "demand_forecast_totals", "forecast_accuracy")
+
+
+@dg.multi_asset(specs=[served_spec(name, FEATURES, GROUP, KINDS) for name in TABLES], pool="warehouse")
+def demand_forecasts(context: dg.AssetExecutionContext, workspace: WorkspaceResource) -> Iterator[dg.MaterializeResult]:
+    """Forecast, and backtest the floors and the models on the way."""
+    shop = workspace.open()
+    if skip_reason(shop, "demand_forecasts"):
+        yield from skip_outputs(shop, *TABLES)
+        return
+    made = _forecast(shop, context.run_id)
+    frames = {
+        "demand_forecasts": made.forecasts,
+        "demand_forecast_totals": made.totals,
+        "forecast_accuracy": made.accuracy,
+    }
+    yield from write_outputs(shop, frames, _shown(shop, made))
+
+
+def _forecast(shop: Workspace, run_id: str) -> DemandForecast:
+    history, planned, calendar, items, supply = (shop.table(name) for name in FEATURES)
+    return forecast_demand(
+        history,
+        as_of=shop.as_of(),
+        period_days=shop.shop.demand_period_days,
+        planned=planned,
+        calendar=calendar,
+        items=items,
+        supply=supply,
+        params=ForecastParams(num_threads=shop.settings.threads),
+        run_id=run_id,
+    )
+
+
+def _shown(shop: Workspace, made: DemandForecast) -> dict[str, dict[str, object]]:
+    if made.forecasts.empty:
+        return {}
+    return {
+        "demand_forecasts": {"forecast": picture(forecast_plot(shop.table(HISTORY), made.forecasts))},
+        "forecast_accuracy": {"backtest": picture(backtest_plot(made.accuracy))},
+    }

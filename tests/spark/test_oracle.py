@@ -1,0 +1,197 @@
+"""The same answers from an independent engine: DuckDB SQL over five thousand random events and their orders."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+
+from data_quality.contract import load_contract
+from transforms.jobs import Tables
+from transforms.pairs import PairParams
+from transforms.plan import Plan, parse_plan
+from transforms.tables import conform
+
+N_EVENTS, N_LINES = 5_000, 2_500
+
+WORLD = f"""
+select setseed(0.42);
+create table events as
+select 'e' || i as event_id, 'v' || (random() * 150)::int as visitor_id,
+    case when random() < 0.2 then 'c' || (random() * 50)::int end as customer_id,
+    case when random() < 0.1 then 's' || (random() * 3)::int end as source_session_id,
+    ['view', 'view', 'view', 'search', 'add_to_cart', 'remove_from_cart', 'favourite', 'share', 'purchase'][
+        1 + (random() * 8)::int] as event_type,
+    -- Whole minutes make many ties and pauses of exactly half an hour.
+    timestamptz '2026-02-01 00:00:00+00' + to_minutes((random() * 14400)::int) as occurred_at,
+    case when random() < 0.9 then 'sku' || (pow(random(), 2) * 60)::int end as sku,
+    case when random() < 0.1 then 'o' || (random() * 400)::int end as order_id,
+    null::varchar as search_query, null::bigint as n_search_results, 1::bigint as units,
+    case when random() < 0.7 then ['desktop', 'mobile', 'app'][1 + (random() * 2)::int] end as device_type,
+    case when random() < 0.7 then ['DE', 'FR'][1 + random()::int] end as country,
+    case when random() < 0.5 then ['email', 'direct'][1 + random()::int] end as channel
+from range({N_EVENTS}) as t(i);
+insert into events select * from events where event_id like 'e%7';
+create table order_lines as
+select 'o' || (random() * 700)::int as order_id, 'sku' || (pow(random(), 2) * 60)::int as sku,
+    case when random() < 0.1 then 'shipping' else 'product' end as line_kind,
+    timestamptz '2026-01-20 00:00:00+00' + to_minutes((random() * 28800)::int) as ordered_at
+from range({N_LINES});
+"""
+
+# Written from the definitions, not from the jobs: islands by a running sum, joins instead of arrays.
+ORACLE = """
+create table seen as select distinct * from events where occurred_at < $end;
+create table lines as select * from order_lines where ordered_at < $end;
+create table numbered as
+with stepped as (
+    select *, coalesce(occurred_at - lag(occurred_at) over visit > interval 30 minutes, true)::int as is_first
+    from seen window visit as (partition by visitor_id, source_session_id order by occurred_at, event_id)
+), islands as (
+    select *, sum(is_first) over (
+        partition by visitor_id, source_session_id order by occurred_at, event_id
+        rows between unbounded preceding and current row) as island
+    from stepped
+)
+select *, min(occurred_at) over of_session as started_at, max(occurred_at) over of_session as ended_at,
+    count(*) over of_session as n_events,
+    row_number() over (partition by visitor_id, source_session_id, island order by occurred_at, event_id) as position,
+    sha256(concat_ws('|', visitor_id, source_session_id,
+        epoch_us(min(occurred_at) over of_session)::varchar)) as session_id
+from islands window of_session as (partition by visitor_id, source_session_id, island);
+
+create table session_events as
+select * from numbered
+where n_events <= $max_events and epoch_us(ended_at) - epoch_us(started_at) <= 86400000000
+    and n_events <= $pace * greatest(1, (epoch_us(ended_at) - epoch_us(started_at)) / 60e6);
+
+create table sessions as
+select session_id, visitor_id, arg_min(customer_id, position) filter (customer_id is not null) as customer_id,
+    min(occurred_at) as started_at, max(occurred_at) as ended_at,
+    ((epoch_us(max(occurred_at)) - epoch_us(min(occurred_at))) // 1000000)::bigint as duration_seconds,
+    count(*) as n_events, count(*) filter (event_type = 'view') as n_views,
+    count(*) filter (event_type = 'search') as n_searches,
+    count(*) filter (event_type = 'add_to_cart') as n_add_to_carts,
+    count(*) filter (event_type = 'remove_from_cart') as n_remove_from_carts,
+    count(*) filter (event_type = 'favourite') as n_favourites, count(*) filter (event_type = 'share') as n_shares,
+    count(*) filter (event_type = 'purchase') as n_purchases, count(distinct sku) as n_skus,
+    arg_min(order_id, position) filter (order_id is not null) as order_id,
+    arg_min(device_type, position) filter (device_type is not null) as device_type,
+    arg_min(country, position) filter (country is not null) as country,
+    arg_min(channel, position) filter (channel is not null) as channel
+from session_events group by session_id, visitor_id;
+
+create table daily_interactions as
+select (occurred_at at time zone 'UTC')::date as interaction_date, visitor_id, sku,
+    (list(customer_id order by occurred_at, event_id) filter (customer_id is not null))[1] as customer_id,
+    count(*) filter (event_type = 'view') as n_views, count(*) filter (event_type = 'add_to_cart') as n_add_to_carts,
+    count(*) filter (event_type = 'favourite') as n_favourites,
+    count(*) filter (event_type = 'purchase') as n_purchases
+from session_events
+where sku is not null and event_type in ('view', 'add_to_cart', 'favourite', 'purchase') group by all;
+
+create table item_pairs as
+with baskets as (
+    select case event_type when 'view' then 'co_view' else 'co_cart' end as kind, session_id as basket, sku,
+        max(occurred_at) as met
+    from session_events where sku is not null and event_type in ('view', 'add_to_cart') group by all
+    union all
+    select 'co_purchase', order_id, sku, max(ordered_at) from lines where line_kind = 'product' group by all
+), capped as (
+    select * from baskets
+    qualify row_number() over (partition by kind, basket order by met desc, sku)
+        <= case kind when 'co_purchase' then $order_cap else $session_cap end
+), support as (select kind, sku, count(*) as n from baskets group by all),
+pairs as (
+    select a.kind, a.sku, b.sku as paired_sku, count(*) as n_together,
+        sum(pow(2, -(epoch_us($end) - epoch_us(greatest(a.met, b.met))) / 86400e6 / $half_life)) as weight,
+        max(greatest(a.met, b.met)) as last_at
+    from capped as a join capped as b on a.kind = b.kind and a.basket = b.basket and a.sku <> b.sku
+    group by a.kind, a.sku, b.sku having count(*) >= $min_together
+    qualify row_number() over (
+        partition by a.kind, a.sku order by round(weight, 10) desc, n_together desc, b.sku) <= $max_paired
+)
+select p.kind as pair_kind, p.sku, p.paired_sku, n_together, s.n as n_sku, t.n as n_paired,
+    weight as decayed_weight, last_at as last_together_at
+from pairs as p join support as s on s.kind = p.kind and s.sku = p.sku
+join support as t on t.kind = p.kind and t.sku = p.paired_sku;
+"""
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory) -> Plan:
+    folder = tmp_path_factory.mktemp("oracle")
+    return parse_plan(
+        {
+            "inputs": {
+                name: {"files": [str(folder / f"{name}.parquet")]} for name in ("events", "order_lines")
+            },
+            "outputs": {},
+            "as_of": "2026-02-09",
+            "time_zone": "Europe/Berlin",
+            "scratch": str(folder / "scratch"),
+            "settings": {
+                "bots": {"max_events": 12},
+                "pairs": {"half_life_days": 5, "max_session_skus": 3, "max_order_skus": 4, "max_paired": 8},
+            },
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def oracle(plan: Plan) -> duckdb.DuckDBPyConnection:
+    con = duckdb.connect(config={"threads": "1"})
+    con.execute("set timezone = 'UTC'")
+    con.execute(WORLD)
+    for name, files in plan.inputs.items():
+        pq.write_table(con.execute(f"from {name}").fetch_arrow_table(), Path(files.paths[0]))
+    values = {
+        "end": datetime(2026, 2, 9, 23, tzinfo=UTC), "max_events": 12, "pace": 60, "half_life": 5, "session_cap": 3,
+        "order_cap": 4, "min_together": PairParams().min_together, "max_paired": 8,
+    }  # fmt: skip
+    for statement in con.extract_statements(ORACLE):
+        con.execute(statement, {k: v for k, v in values.items() if k in statement.named_parameters})
+    return con
+
+
+@pytest.fixture(scope="module")
+def tables(spark, oracle, plan) -> Tables:
+    return Tables(spark, plan)
+
+
+def both(tables, oracle, name):
+    """The job's rows and the oracle's, each sorted by key."""
+    contract = load_contract(name, "core")
+    theirs = oracle.execute(
+        f"select {', '.join(contract.column_names)} from {name} order by {', '.join(contract.key)}"
+    ).fetch_arrow_table()
+    ours = conform(tables.make(name), contract).toArrow().cast(contract.arrow_schema())
+    return ours.sort_by([(key, "ascending") for key in contract.key]), theirs.cast(contract.arrow_schema())
+
+
+@pytest.mark.parametrize("name", ["session_events", "sessions", "daily_interactions"])
+def test_every_row_is_what_sql_says(tables, oracle, name):
+    ours, theirs = both(tables, oracle, name)
+    assert ours.num_rows > 1_000
+    assert ours.equals(theirs)
+
+
+def test_every_pair_is_what_sql_says(tables, oracle):
+    ours, theirs = both(tables, oracle, "item_pairs")
+    assert set(ours["pair_kind"].to_pylist()) == {"co_view", "co_cart", "co_purchase"}
+    assert ours.num_rows > 500
+    assert ours.drop_columns("decayed_weight").equals(theirs.drop_columns("decayed_weight"))
+    for weight, expected in zip(
+        ours["decayed_weight"].to_pylist(), theirs["decayed_weight"].to_pylist(), strict=True
+    ):
+        assert weight == pytest.approx(expected, abs=1e-9)
+
+
+def test_people_and_bots_share_out_every_event_once(tables, oracle):
+    n_seen = oracle.execute("select count(distinct event_id) from seen").fetchone()[0]
+    n_of_bots = sum(row.n_events for row in tables.make("bot_sessions").collect())
+    assert n_of_bots > 0
+    assert tables.make("session_events").count() + n_of_bots == n_seen
