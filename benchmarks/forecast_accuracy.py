@@ -1,4 +1,5 @@
-"""Forecasts of real shops beside their peers: ``python -m benchmarks.forecast_accuracy --data DIR --out FILE``.
+"""Forecasts of real shops beside their peers: ``python -m benchmarks.forecast_accuracy --data DIR --out
+FILE``.
 
 Every model sees the same history, as it was known at the origin; settings were chosen on earlier windows (see
 ``docs/forecasting.md``). Writes JSON, prints a Markdown table.
@@ -37,7 +38,8 @@ EARLIER_VN2_WINDOWS_BACK = (64, 56, 48, 40, 32)
 
 @dataclass(frozen=True)
 class Case:
-    """One origin of one data set: history as known then, what came after (NaN: censored), and how to score it."""
+    """One origin of one data set: history as known then, what came after (NaN: censored), and how to score
+    it."""
 
     name: str
     history: pd.DataFrame
@@ -73,11 +75,16 @@ def vn2_cases(folder: Path, weeks_back: Sequence[int]) -> list[Case]:
     cases = []
     for back in weeks_back:
         origin = weeks[-back - 1]
-        after = history.loc[(history["demand_date"] > origin) & (history["demand_date"] <= weeks[-back + 7 if back > 8 else -1])]
+        after = history.loc[
+            (history["demand_date"] > origin)
+            & (history["demand_date"] <= weeks[-back + 7 if back > 8 else -1])
+        ]
         after = after.assign(units_sold=after["units_sold"].where(~after["is_stocked_out"]))
         wide = after.pivot(index=["sku", "location_id"], columns="demand_date", values="units_sold")
         day = pd.Timestamp(origin).date()
-        cases.append(Case("vn2", history.loc[history["demand_date"] <= origin], items, day, 7, 8, (3, 8), wide))
+        cases.append(
+            Case("vn2", history.loc[history["demand_date"] <= origin], items, day, 7, 8, (3, 8), wide)
+        )
     return cases
 
 
@@ -148,9 +155,18 @@ def summary(rows: list[dict[str, object]]) -> str:
     """Markdown: one table a data set, means over its origins."""
     texts = []
     for name, table in pd.DataFrame(rows).groupby("data", sort=False):
-        means = table.drop(columns=["data", "origin"]).groupby("model", sort=False).mean().dropna(axis=1, how="all")
+        means = (
+            table.drop(columns=["data", "origin"])
+            .groupby("model", sort=False)
+            .mean()
+            .dropna(axis=1, how="all")
+        )
         origins = ", ".join(table["origin"].unique())
-        lines = [f"### {name}: mean of origins {origins}", "", "| model | " + " | ".join(means.columns) + " |"]
+        lines = [
+            f"### {name}: mean of origins {origins}",
+            "",
+            "| model | " + " | ".join(means.columns) + " |",
+        ]
         lines.append("|---" * (len(means.columns) + 1) + "|")
         for model, row in means.iterrows():
             lines.append(f"| {model} | " + " | ".join(f"{value:.3f}" for value in row) + " |")
@@ -164,7 +180,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/forecast_accuracy.json"))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only", choices=["online_retail", "vn2"])
-    parser.add_argument("--earlier", action="store_true", help="score the windows on which settings were chosen")
+    parser.add_argument(
+        "--earlier", action="store_true", help="score the windows on which settings were chosen"
+    )
     options = parser.parse_args()
     params = ForecastParams(num_threads=options.threads)
     cases: list[Case] = []
@@ -176,7 +194,12 @@ def main() -> None:
     before = describe_machine()
     rows = [row for case in cases for row in run_case(case, params)]
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    report = {"machine": before, "threads": options.threads, "windows": "earlier" if options.earlier else "reported", "rows": rows}
+    report = {
+        "machine": before,
+        "threads": options.threads,
+        "windows": "earlier" if options.earlier else "reported",
+        "rows": rows,
+    }
     options.out.write_text(json.dumps(report, indent=1), encoding="utf-8")
     print(json.dumps(before))
     print(summary(rows))

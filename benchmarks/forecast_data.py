@@ -14,9 +14,12 @@ import pandas as pd
 PRODUCT_CODE = r"^\d{5}[A-Za-z]{0,3}$"
 
 
-def online_retail_lines(folder: Path) -> pd.DataFrame:
-    """Product lines of UCI Online Retail, exact duplicates dropped; ``is_cancellation`` marks the C invoices."""
-    files = sorted((folder / "online_retail").glob("*.csv"))
+def online_retail_lines(folder: Path, until: date = date.max) -> pd.DataFrame:
+    """Product lines of UCI Online Retail, exact duplicates dropped; ``is_cancellation`` marks the C
+    invoices."""
+    files = sorted(
+        path for path in (folder / "online_retail").glob("*.csv") if path.stem <= until.isoformat()
+    )
     text = {"InvoiceNo": str, "StockCode": str, "CustomerID": str}
     lines = pd.concat([pd.read_csv(path, dtype=text) for path in files], ignore_index=True)
     lines = lines.drop_duplicates()  # the file repeats lines exactly; a repeat is no second sale
@@ -28,8 +31,8 @@ def online_retail_lines(folder: Path) -> pd.DataFrame:
 
 
 def net_of_cancellations(lines: pd.DataFrame, known_until: date) -> pd.DataFrame:
-    """Sale lines up to ``known_until`` with ``net_units``: each cancellation known by then is taken from the latest
-    earlier lines of the same customer and SKU; one that finds no line is left aside.
+    """Sale lines up to ``known_until`` with ``net_units``: each cancellation known by then is taken from the
+    latest earlier lines of the same customer and SKU; one that finds no line is left aside.
     """
     known = lines.loc[lines["sold_at"] < pd.Timestamp(known_until) + pd.Timedelta(days=1)]
     sales = known.loc[~known["is_cancellation"] & (known["Quantity"] > 0)].reset_index(drop=True)
@@ -47,7 +50,8 @@ def net_of_cancellations(lines: pd.DataFrame, known_until: date) -> pd.DataFrame
 
 
 def daily_history(net: pd.DataFrame, skus: list[str], until: date) -> pd.DataFrame:
-    """Dense daily demand of the SKUs from first sale to ``until``; days on which nobody bought anything are closed."""
+    """Dense daily demand of the SKUs from first sale to ``until``; days on which nobody bought anything are
+    closed."""
     open_days = pd.Index(net["sale_date"].unique())
     kept = net.loc[net["sku"].isin(skus)].assign(revenue_amount=lambda t: t["net_units"] * t["UnitPrice"])
     sums = kept.groupby(["sku", "sale_date"], as_index=False)[["net_units", "revenue_amount"]].sum()
@@ -91,6 +95,10 @@ def vn2_history(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
             "is_trading_day": True,
         }
     )
-    master = pd.read_csv(folder / "vn2" / "Week 0 - Master.csv").drop_duplicates("Product")  # one department each
-    items = pd.DataFrame({"sku": master["Product"].astype(str), "category_id": master["Department"].astype(str)})
+    master = pd.read_csv(folder / "vn2" / "Week 0 - Master.csv").drop_duplicates(
+        "Product"
+    )  # one department each
+    items = pd.DataFrame(
+        {"sku": master["Product"].astype(str), "category_id": master["Department"].astype(str)}
+    )
     return history.sort_values(["location_id", "sku", "demand_date"], ignore_index=True), items

@@ -1,9 +1,9 @@
 """Replays VN2 ordering against its peers: ``python -m benchmarks.vn2_replay --data DIR --out FILE``.
 
-Rules of the challenge (docs/replenishment.md): order weekly, two weeks of lead time, unmet demand is lost, 0.2 per
-unit left, 1.0 per unit lost, six orders, weeks 3 to 8 scored. The competition's own weeks are not in the data, so
-earlier windows are replayed; every policy starts from the same stock and pipeline, which the organiser's benchmark
-policy would have left after a warm-up of twelve weeks.
+Rules of the challenge (docs/replenishment.md): order weekly, two weeks of lead time, unmet demand is lost,
+0.2 per unit left, 1.0 per unit lost, six orders, weeks 3 to 8 scored. The competition's own weeks are not in
+the data, so earlier windows are replayed; every policy starts from the same stock and pipeline, which the
+organiser's benchmark policy would have left after a warm-up of twelve weeks.
 """
 
 from __future__ import annotations
@@ -28,7 +28,15 @@ from ml.forecasting.params import BLEND, TOTAL_QUANTILES, ForecastParams
 from ml.replenishment.distribution import DemandDistribution
 from ml.replenishment.formulas import critical_ratio
 from ml.replenishment.policy import needs
-from ml.replenishment.simulation import Policy, Replay, ReplayParams, clairvoyant, order_nothing, order_up_to, replay
+from ml.replenishment.simulation import (
+    Policy,
+    Replay,
+    ReplayParams,
+    clairvoyant,
+    order_nothing,
+    order_up_to,
+    replay,
+)
 
 WARM_UP_WEEKS = 12
 REPORTED_WEEKS_BACK = (24, 16, 8)
@@ -37,9 +45,14 @@ SAFETY_SHARE = 0.5  # chosen on the earlier windows, as was the blend; see docs/
 
 
 def moving_average(panel: DemandPanel, n_past: int, n_ahead: int) -> np.ndarray:
-    """The organiser's forecast: mean of the last 13 in-stock weeks, deseasonalised by the week of the year."""
+    """The organiser's forecast: mean of the last 13 in-stock weeks, deseasonalised by the week of the
+    year."""
     sold = np.where(panel.is_censored[:, :n_past], np.nan, panel.units[:, :n_past].astype(float))
-    week = pd.DatetimeIndex(pd.to_datetime(panel.dates[: n_past + n_ahead])).isocalendar().week.to_numpy(dtype=int)
+    week = (
+        pd.DatetimeIndex(pd.to_datetime(panel.dates[: n_past + n_ahead]))
+        .isocalendar()
+        .week.to_numpy(dtype=int)
+    )
     by_week = pd.Series(np.nanmean(sold, axis=0)).groupby(week[:n_past]).mean()
     index = (by_week / by_week.mean()).reindex(range(1, 54)).ffill().to_numpy()
     recent = (sold / index[week[:n_past] - 1])[:, -13:]
@@ -58,12 +71,15 @@ def start_state(panel: DemandPanel, origin: int) -> tuple[np.ndarray, np.ndarray
     begin = origin - WARM_UP_WEEKS
     ahead = np.round(moving_average(panel, begin, 3))
     rules = ReplayParams(n_orders=WARM_UP_WEEKS, n_periods=WARM_UP_WEEKS, first_scored=1)
-    warm = replay(benchmark_policy(panel, begin), _demand(panel, begin, WARM_UP_WEEKS), ahead[:, 0], ahead[:, 1:], rules)
+    warm = replay(
+        benchmark_policy(panel, begin), _demand(panel, begin, WARM_UP_WEEKS), ahead[:, 0], ahead[:, 1:], rules
+    )
     return warm.left[:, -1], warm.ordered[:, -2:]
 
 
 def own_policy(panel: DemandPanel, origin: int, params: ForecastParams) -> Policy:
-    """The shipped rule on the shipped forecast: refitted every week, calibrated on what was known at the origin."""
+    """The shipped rule on the shipped forecast: refitted every week, calibrated on what was known at the
+    origin."""
     folds = backtest(panel.known_at(origin, 8), params)
     pools = residual_pools(folds, BLEND, 3)
     learnt = ConformalQuantiles.fit(**pools, levels=tuple(TOTAL_QUANTILES.values())) if pools else None
@@ -78,7 +94,9 @@ def own_policy(panel: DemandPanel, origin: int, params: ForecastParams) -> Polic
         quantiles, _ = learnt.predict(total, made.classes)
         n = len(total)
         reach = DemandDistribution(quantiles).quantile(np.full(n, level))
-        found = needs(on_hand, pipeline, forecast, np.full(n, 2), np.ones(n, dtype=int), total, reach, SAFETY_SHARE)
+        found = needs(
+            on_hand, pipeline, forecast, np.full(n, 2), np.ones(n, dtype=int), total, reach, SAFETY_SHARE
+        )
         return np.floor(found.raw_units + 0.5)
 
     return policy
@@ -130,7 +148,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with vn2/")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/vn2_replay.json"))
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--earlier", action="store_true", help="replay the windows on which settings were chosen")
+    parser.add_argument(
+        "--earlier", action="store_true", help="replay the windows on which settings were chosen"
+    )
     options = parser.parse_args()
     history, items = forecast_data.vn2_history(options.data)
     params = ForecastParams(num_threads=options.threads, ets_series=0)
@@ -142,7 +162,9 @@ def main() -> None:
     windows = EARLIER_WEEKS_BACK if options.earlier else REPORTED_WEEKS_BACK
     rows = [row for back in windows for row in run_window(panel, back, params)]
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps({"machine": facts, "threads": options.threads, "rows": rows}, indent=1), encoding="utf-8")
+    options.out.write_text(
+        json.dumps({"machine": facts, "threads": options.threads, "rows": rows}, indent=1), encoding="utf-8"
+    )
     print(json.dumps(facts))
     table = pd.DataFrame(rows)
     columns = list(table.columns)

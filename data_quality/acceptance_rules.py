@@ -88,6 +88,12 @@ def _column_rules(column: Column) -> list[Rule]:
                 f"{name}_maximum", name, f"{value} > {column.maximum}", f"the value is above {column.maximum}"
             )
         )
+    return rules + _text_rules(column)
+
+
+def _text_rules(column: Column) -> list[Rule]:
+    name, value = column.name, quoted(column.name)
+    rules: list[Rule] = []
     if column.max_length is not None:
         message = f"the text is longer than {column.max_length} characters"
         rules.append(Rule(f"{name}_max_length", name, f"length({value}) > {column.max_length}", message))

@@ -14,8 +14,8 @@ _TITLES: dict[Kind, str] = {
 
 _HEADING = """# Contracts
 
-Made from the YAML files in `data_quality/contracts/` by `python -m data_quality.catalogue`; change those, not this
-page. A column in **bold** is part of the key; `!` marks a column that is never empty.
+Made from the YAML files in `data_quality/contracts/` by `python -m data_quality.catalogue`; change those, not
+this page. A column in **bold** is part of the key; `!` marks a column that is never empty.
 """
 
 
@@ -41,7 +41,9 @@ def _section(contract: Contract) -> str:
 def _facts(contract: Contract) -> str:
     facts = [f"Domain {contract.domain}", f"version {contract.version}"]
     if contract.kind == "feeds":
-        facts.append("each record is final" if contract.changes == "append" else "records change; the latest wins")
+        facts.append(
+            "each record is final" if contract.changes == "append" else "records change; the latest wins"
+        )
     if contract.event_time:
         facts.append(f"event time `{contract.event_time}`")
     if contract.lateness_days is not None:

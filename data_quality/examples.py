@@ -1,4 +1,4 @@
-"""Example rows that satisfy a contract: for documentation, empty deployments and tests of what reads the tables.
+"""Example rows that satisfy a contract: for documentation and for tests of what reads the tables.
 
 The values are plausible in form only; the simulator, not this module, knows how a shop behaves.
 """
@@ -20,7 +20,9 @@ _CODES = ("EUR", "DE", "card", "a")
 _QUANTILE = re.compile(r"units_p(\d+)")
 
 
-def example_table(contract: Contract, n_rows: int = 3, *, overrides: dict[str, Any] | None = None) -> pa.Table:
+def example_table(
+    contract: Contract, n_rows: int = 3, *, overrides: dict[str, Any] | None = None
+) -> pa.Table:
     """A table of ``n_rows`` rows that breaks no rule of the contract; the same rows at every call.
 
     ``overrides`` fixes columns to one value, whether or not the contract allows it.

@@ -1,4 +1,4 @@
-"""Personal data as the contracts tag it: which column names hold it, and how a value is shown when it must be shown.
+"""Personal data as the contracts tag it: which columns hold it, and how a value is shown when it must be.
 
 Replacing personal values at ingestion is not done here (see ``feeds``).
 """

@@ -1,4 +1,4 @@
-"""Great Expectations at the two boundaries: suites made from a contract, run on a table, results as plain objects.
+"""Great Expectations at the two boundaries: suites made from contracts, verdicts as plain objects.
 
 Great Expectations takes seconds to import, so it is imported inside the functions that run a suite. Splitting
 good rows from bad ones is not done here (see ``acceptance``): a suite passes or fails a table as a whole.
@@ -21,6 +21,7 @@ from data_quality.personal import mask
 
 if TYPE_CHECKING:
     from great_expectations.core.batch_definition import BatchDefinition
+    from great_expectations.core.expectation_validation_result import ExpectationValidationResult
 
 SAMPLE_ROWS = 200_000
 """A feed's load is judged on at most this many of its rows, evenly spread; served tables are judged whole."""
@@ -40,7 +41,7 @@ class Expectation:
 
 @dataclass(frozen=True)
 class Check:
-    """The verdict of one expectation. ``examples`` are up to five offending rows, masked, without personal columns."""
+    """The verdict of one expectation; ``examples`` are up to five offending rows, masked."""
 
     name: str
     column: str | None
@@ -72,7 +73,7 @@ class SuiteResult:
 
 
 def suite_expectations(contract: Contract, *, min_rows: int = 0) -> list[Expectation]:
-    """What a contract expects of a table, in a fixed order: columns, row count, key, then column by column."""
+    """What a contract expects of a table, in order: columns, row count, key, then column by column."""
     names = list(contract.column_names)
     expected = [Expectation("expect_table_columns_to_match_ordered_list", None, {"column_list": names})]
     if min_rows:
@@ -92,9 +93,9 @@ def validate_table(
 ) -> SuiteResult:
     """Run the contract's suite on a table.
 
-    ``kind`` is the boundary (by default the contract's own kind): a feed is judged by an even sample of at most
-    ``SAMPLE_ROWS`` rows, anything else whole. Columns whose name starts with an underscore are the lake's and
-    are left out. Expectations about a column that is missing are left out too: the column list fails already.
+    ``kind`` is the boundary (by default the contract's own kind): a feed is judged by an even sample of at
+    most ``SAMPLE_ROWS`` rows, anything else whole. Columns whose name starts with an underscore belong to the
+    lake and are left out, and so are expectations about a missing column: the column list fails already.
     """
     table = rows if isinstance(rows, pa.Table) else pa.Table.from_pandas(rows, preserve_index=False)
     n_rows = table.num_rows
@@ -132,7 +133,9 @@ def _column_expectations(column: Column) -> list[Expectation]:
     return expected
 
 
-def _run(own: pa.Table, contract: Contract, expectations: Sequence[Expectation], full: pa.Table) -> list[Check]:
+def _run(
+    own: pa.Table, contract: Contract, expectations: Sequence[Expectation], full: pa.Table
+) -> list[Check]:
     """Evaluate all expectations in one validation, which computes shared metrics once."""
     import great_expectations as gx
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
@@ -141,7 +144,10 @@ def _run(own: pa.Table, contract: Contract, expectations: Sequence[Expectation],
     applicable = [e for e in expectations if _columns_needed(e) <= present]
     suite = gx.ExpectationSuite(name=contract.name)
     for number, expectation in enumerate(applicable):
-        arguments = {**expectation.arguments, **({"column": expectation.column} if expectation.column else {})}
+        arguments = {
+            **expectation.arguments,
+            **({"column": expectation.column} if expectation.column else {}),
+        }
         configuration = ExpectationConfiguration(
             type=expectation.name, kwargs=arguments, meta={"number": number}
         )
@@ -149,10 +155,11 @@ def _run(own: pa.Table, contract: Contract, expectations: Sequence[Expectation],
     batch = _batch_definition().get_batch(batch_parameters={"dataframe": _to_pandas(own)})
     result_format = {"result_format": "SUMMARY", "partial_unexpected_count": N_EXAMPLES}
     outcome = batch.validate(suite, result_format=result_format)
-    results = sorted(outcome.results, key=lambda result: result.expectation_config.meta["number"])
+    configured = [(result.expectation_config, result) for result in outcome.results]
+    by_number = {config.meta["number"]: result for config, result in configured if config and config.meta}
     return [
-        _check(expectation, result.success, result.result, result.exception_info, contract, full)
-        for expectation, result in zip(applicable, results, strict=True)
+        _check(expectation, by_number[number], contract, full)
+        for number, expectation in enumerate(applicable)
     ]
 
 
@@ -177,30 +184,28 @@ def _columns_needed(expectation: Expectation) -> set[str]:
 
 def _to_pandas(table: pa.Table) -> pd.DataFrame:
     """A frame whose comparisons are fast: decimals as floats (for ranges only) and dates as timestamps."""
-    fields = [
-        pa.field(f.name, pa.float64() if pa.types.is_decimal(f.type) else f.type) for f in table.schema
-    ]
+    fields = [pa.field(f.name, pa.float64() if pa.types.is_decimal(f.type) else f.type) for f in table.schema]
     return table.cast(pa.schema(fields)).to_pandas(date_as_object=False)
 
 
 def _check(
-    expectation: Expectation,
-    success: bool | None,
-    result: dict[str, Any],
-    exception: dict[str, Any],
-    contract: Contract,
-    full: pa.Table,
+    expectation: Expectation, verdict: ExpectationValidationResult, contract: Contract, full: pa.Table
 ) -> Check:
-    if success:
+    result = verdict.result
+    if verdict.success:
         return Check(expectation.name, expectation.column, True, str(result.get("observed_value", "")))
     if not result:
-        return Check(expectation.name, expectation.column, False, f"could not be evaluated: {exception}")
+        return Check(
+            expectation.name, expectation.column, False, f"could not be evaluated: {verdict.exception_info}"
+        )
     if "observed_value" in result:
         return Check(expectation.name, expectation.column, False, f"found {result['observed_value']}")
     count = int(result["unexpected_count"])
     observed = f"{count} of {result['element_count']} rows"
     positions = result.get("partial_unexpected_index_list") or []
-    examples = tuple(_example(full, int(position), expectation, contract) for position in positions[:N_EXAMPLES])
+    examples = tuple(
+        _example(full, int(position), expectation, contract) for position in positions[:N_EXAMPLES]
+    )
     return Check(expectation.name, expectation.column, False, observed, count, examples)
 
 

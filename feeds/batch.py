@@ -85,9 +85,7 @@ def read_batch(
     return batch
 
 
-def by_day(
-    con: duckdb.DuckDBPyConnection, contract: Contract, files: Sequence[LandedFile], time_zone: str
-) -> dict[date, int]:
+def by_day(con: duckdb.DuckDBPyConnection, contract: Contract, time_zone: str) -> dict[date, int]:
     """Accepted rows by the day in the file's name, or else by the business day of the event."""
     event = contract.column(contract.event_time) if contract.event_time else None
     day = "null::date"

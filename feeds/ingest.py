@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -31,6 +31,19 @@ from feeds.report import FeedError, LoadRejected, LoadReport, merge_reports
 from feeds.shop import Shop
 
 MAX_LOAD_BYTES = 1_500_000_000
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What every load of one call shares."""
+
+    shop: Shop
+    contract: Contract
+    folder: Path
+    ledger: Ledger
+    lake: Lake
+    key: bytes
+    now: datetime
 
 
 def ingest_feed(
@@ -66,9 +79,8 @@ def ingest_feed(
         pending = ledger.pending(feed, [s.name for s in shop.sources_of(feed)], first_day, last_day)
         if not pending:
             return LoadReport(feed=feed, skipped_reason=absent or "nothing new has arrived")
-        moment = now or datetime.now(UTC)
-        loads = _batches(pending, max_load_bytes)
-        return merge_reports([_load(shop, feed, folder, ledger, lake, files, key, moment) for files in loads])
+        work = _Work(shop, load_contract(feed), folder, ledger, lake, key, now or datetime.now(UTC))
+        return merge_reports([_load(work, files) for files in _batches(pending, max_load_bytes)])
 
 
 def _opened(folder: Path) -> Ledger:
@@ -113,47 +125,48 @@ def _batches(pending: Sequence[LandedFile], max_bytes: int) -> list[list[LandedF
     return batches
 
 
-def _load(
-    shop: Shop,
-    feed: str,
-    folder: Path,
-    ledger: Ledger,
-    lake: Lake,
-    files: list[LandedFile],
-    key: bytes,
-    now: datetime,
-) -> LoadReport:
-    started = time.monotonic()
-    contract = load_contract(feed)
-    number = ledger.begin(feed, files, lake.last_load_number("raw", feed) + 1)
+def _load(work: _Work, files: list[LandedFile]) -> LoadReport:
+    """One load: begun in the ledger, committed to the lake, finished in the ledger."""
+    started, feed = time.monotonic(), work.contract.name
+    number = work.ledger.begin(feed, files, work.lake.last_load_number("raw", feed) + 1)
     reach("after_load_begun")
     try:
-        with _workspace(folder) as (con, scratch):
-            batch = read_batch(con, shop, feed, files, folder, scratch)
-            judged = accept(con, contract, "candidates", key=key, now=now, existing=_existing(lake, contract))
-            report = _report(feed, number, batch, judged, by_day(con, contract, files, shop.time_zone))
-            report.check_conservation()
-            batch.check_conservation(judged.candidates)
-            write_quarantine(con, folder, feed, number, report.quarantined)
-            reach("after_quarantine_written")
+        with _workspace(work.folder) as (con, scratch):
+            report = _judged(work, con, scratch, number, files)
             report = replace(report, seconds=round(time.monotonic() - started, 3))
-            limit = min(source.max_rejected_ratio for source in shop.sources_of(feed))
+            limit = min(source.max_rejected_ratio for source in work.shop.sources_of(feed))
             if report.quarantined > limit * report.rows_read:
-                ledger.finish(feed, number, "rejected", asdict(report))
+                work.ledger.finish(feed, number, "rejected", asdict(report))
                 raise LoadRejected(report, limit)
-            version = _commit(con, lake, contract, number, files, report)
+            version = _commit(con, work, number, files, report)
     except LoadRejected:
         raise
     except BaseException:
         # A load that did commit is kept and told by its commit; catch_up completes it next time.
-        if lake.last_load_number("raw", feed) < number:
-            ledger.forget(feed, number)
-            discard_quarantine(folder, feed, number)
+        if work.lake.last_load_number("raw", feed) < number:
+            work.ledger.forget(feed, number)
+            discard_quarantine(work.folder, feed, number)
         raise
     reach("after_delta_commit")
     report = replace(report, delta_version=version, seconds=round(time.monotonic() - started, 3))
-    ledger.finish(feed, number, "done", asdict(report))
+    work.ledger.finish(feed, number, "done", asdict(report))
     reach("after_load_finished")
+    return report
+
+
+def _judged(
+    work: _Work, con: duckdb.DuckDBPyConnection, scratch: Path, number: int, files: list[LandedFile]
+) -> LoadReport:
+    """Read and judge the files: bad rows go to the quarantine folder, good ones stand in ``accepted``."""
+    feed = work.contract.name
+    batch = read_batch(con, work.shop, feed, files, work.folder, scratch)
+    existing = _existing(work.lake, work.contract)
+    judged = accept(con, work.contract, "candidates", key=work.key, now=work.now, existing=existing)
+    report = _report(feed, number, batch, judged, by_day(con, work.contract, work.shop.time_zone))
+    report.check_conservation()
+    batch.check_conservation(judged.candidates)
+    write_quarantine(con, work.folder, feed, number, report.quarantined)
+    reach("after_quarantine_written")
     return report
 
 
@@ -208,14 +221,10 @@ def _report(feed: str, number: int, batch: Batch, judged: Acceptance, days: Mapp
 
 
 def _commit(
-    con: duckdb.DuckDBPyConnection,
-    lake: Lake,
-    contract: Contract,
-    number: int,
-    files: list[LandedFile],
-    report: LoadReport,
+    con: duckdb.DuckDBPyConnection, work: _Work, number: int, files: list[LandedFile], report: LoadReport
 ) -> int:
     reach("before_delta_commit")
+    contract = work.contract
     month = ", a._month" if contract.partition_by_month_of else ""
     columns = ", ".join(f'a."{name}"' for name in contract.column_names)
     rows = con.sql(
@@ -224,7 +233,7 @@ def _commit(
         f"order by {'a._month, ' if month else ''}a._file_id, a._line"
     )
     told = {k: v for k, v in asdict(report).items() if k in ("seconds", "by_rule", *COUNTS)}
-    return lake.append(
+    return work.lake.append(
         "raw",
         contract.name,
         rows.to_arrow_reader(100_000),

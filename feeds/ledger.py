@@ -15,6 +15,7 @@ from pathlib import Path
 
 from feeds.lake import Lake
 from feeds.ledger_rows import COMMIT_KEY, COUNTS, LandedFile, Load, Sighting
+from feeds.locks import exclusive
 
 _SCHEMA = """
 create table if not exists landed (
@@ -47,6 +48,14 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
+        # Turning WAL on does not wait for another process that does the same: one at a time opens it.
+        with exclusive(path.parent / "locks" / "ledger.lock"):
+            db = sqlite3.connect(path, timeout=60)
+            db.execute("pragma journal_mode = wal")
+            db.close()
+            self._create_tables()
+
+    def _create_tables(self) -> None:
         with self._transaction() as db:
             if db.execute("pragma user_version").fetchone()[0] == 0:
                 for statement in _SCHEMA.split(";"):
@@ -57,7 +66,6 @@ class Ledger:
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         db = sqlite3.connect(self.path, timeout=60, isolation_level=None)
         try:
-            db.execute("pragma journal_mode = wal")
             db.execute("pragma synchronous = full")
             # Taken at once: a reader that later turns writer could fail or overwrite what it had not seen.
             db.execute("begin immediate")

@@ -68,14 +68,14 @@ class LoadRejected(FeedError):
 
     def __init__(self, report: LoadReport, limit: float) -> None:
         self.report = report
-        worst = sorted(report.by_rule.items(), key=lambda rule: (-rule[1], rule[0]))[:3]
+        ranked = sorted(report.by_rule.items(), key=lambda rule: (-rule[1], rule[0]))
+        worst = ", ".join(f"{n} x {rule}" for rule, n in ranked[:3])
         first = report.examples[0]
         super().__init__(
-            f"{report.feed}: {report.quarantined} of {report.rows_read} rows were rejected, above the "
-            f"limit of {limit:.1%} ({', '.join(f'{n} x {rule}' for rule, n in worst)}; "
-            f"first: {first['file']} line {first['line']}, field {first['field']}: {first['message']}). "
-            f"Nothing was accepted. See quarantine/{report.feed}/{report.load_number}.parquet; correct the files, or raise "
-            "the source's max_rejected_ratio."
+            f"{report.feed}: {report.quarantined} of {report.rows_read} rows were rejected, above the limit "
+            f"of {limit:.1%} ({worst}; first: {first['file']} line {first['line']}, field {first['field']}: "
+            f"{first['message']}). Nothing was accepted. See quarantine/{report.feed}/"
+            f"{report.load_number}.parquet; correct the files, or raise the source's max_rejected_ratio."
         )
 
 

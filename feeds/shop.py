@@ -6,7 +6,7 @@ themselves is not done here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,15 +15,17 @@ import yaml
 
 from data_quality.contract import all_contracts
 from feeds.dialect import DialectError, load_dialect
+from feeds.shop_checks import ShopError, check_options, refuse_unknown, text_of
 
 SHIPPED = Path(__file__).parent / "shops"
 CONNECTORS = ("files",)
 FORMATS = ("auto", "csv", "jsonl", "parquet")
 DEMAND_PERIODS = {"day": 1, "week": 7}
-
-
-class ShopError(ValueError):
-    """A shop file is missing or unusable; the message names file, field and remedy."""
+SOURCE_FIELDS = {"name", "connector", "path", "format", "dialect", "shape", "provides"}
+OPTIONS = {"pattern", "encoding", "delimiter", "settle_seconds", "max_rejected_ratio"}
+SHOP_FIELDS = {
+    "name", "title", "time_zone", "currency", "countries", "default_location", "demand_period", "sources",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -98,17 +100,7 @@ def load_shop(name_or_path: str | Path, home: Path | None = None, *, data: Path 
 
     Raises ``ShopError`` for an unknown shop (listing the known ones) or an unusable file.
     """
-    file = Path(name_or_path)
-    if file.suffix not in {".yaml", ".yml"}:
-        known = known_shops(home)
-        if str(name_or_path) not in known:
-            raise ShopError(
-                f"There is no shop {str(name_or_path)!r}. Known shops: {', '.join(sorted(known))}. "
-                "Add <data home>/shops/<name>.yaml to describe another."
-            )
-        file = known[str(name_or_path)]
-    if not file.exists():
-        raise ShopError(f"There is no shop file {file}. Give a shop's name or the path of its YAML file.")
+    file = _shop_file(str(name_or_path), home)
     try:
         document = yaml.safe_load(file.read_text(encoding="utf-8"))
     except yaml.YAMLError as broken:
@@ -118,32 +110,25 @@ def load_shop(name_or_path: str | Path, home: Path | None = None, *, data: Path 
     return _parse_shop(document, file, data)
 
 
+def _shop_file(name_or_path: str, home: Path | None) -> Path:
+    file = Path(name_or_path)
+    if file.suffix not in {".yaml", ".yml"}:
+        known = known_shops(home)
+        if name_or_path not in known:
+            raise ShopError(
+                f"There is no shop {name_or_path!r}. Known shops: {', '.join(sorted(known))}. "
+                "Add <data home>/shops/<name>.yaml to describe another."
+            )
+        return known[name_or_path]
+    if not file.exists():
+        raise ShopError(f"There is no shop file {file}. Give a shop's name or the path of its YAML file.")
+    return file
+
+
 def _parse_shop(document: dict[str, Any], file: Path, data: Path | None) -> Shop:
-    known = {
-        "name",
-        "title",
-        "time_zone",
-        "currency",
-        "countries",
-        "default_location",
-        "demand_period",
-        "sources",
-    }
-    _refuse_unknown(document, known, file, "the shop")
-    name = _text(document, "name", file)
-    zone = _text(document, "time_zone", file)
-    try:
-        ZoneInfo(zone)
-    except (KeyError, ValueError, OSError) as unknown:
-        raise ShopError(
-            f"{file}: time_zone {zone!r} is unknown. Use an IANA name such as Europe/Berlin."
-        ) from unknown
-    currency = _text(document, "currency", file)
-    if not (len(currency) == 3 and currency.isascii() and currency.isupper()):
-        raise ShopError(f"{file}: currency is {currency!r}. Use the ISO 4217 code, such as EUR.")
-    period = document.get("demand_period", "day")
-    if period not in DEMAND_PERIODS:
-        raise ShopError(f"{file}: demand_period is {period!r}. Use one of {', '.join(DEMAND_PERIODS)}.")
+    refuse_unknown(document, SHOP_FIELDS, file, "the shop")
+    name = text_of(document, "name", file)
+    zone, currency, period = _checked_place(document, file)
     entries = document.get("sources")
     if not isinstance(entries, list) or not entries:
         raise ShopError(f"{file}: sources is empty. List at least one source with name, path and dialect.")
@@ -167,17 +152,32 @@ def _parse_shop(document: dict[str, Any], file: Path, data: Path | None) -> Shop
     )
 
 
+def _checked_place(document: dict[str, Any], file: Path) -> tuple[str, str, str]:
+    """Time zone, currency and demand period, each a known one."""
+    zone = text_of(document, "time_zone", file)
+    try:
+        ZoneInfo(zone)
+    except (KeyError, ValueError, OSError) as unknown:
+        raise ShopError(
+            f"{file}: time_zone {zone!r} is unknown. Use an IANA name such as Europe/Berlin."
+        ) from unknown
+    currency = text_of(document, "currency", file)
+    if not (len(currency) == 3 and currency.isascii() and currency.isupper()):
+        raise ShopError(f"{file}: currency is {currency!r}. Use the ISO 4217 code, such as EUR.")
+    period = document.get("demand_period", "day")
+    if period not in DEMAND_PERIODS:
+        raise ShopError(f"{file}: demand_period is {period!r}. Use one of {', '.join(DEMAND_PERIODS)}.")
+    return zone, currency, period
+
+
 def _parse_source(entry: Any, file: Path, data: Path | None) -> list[Source]:
     if not isinstance(entry, dict):
         raise ShopError(
             f"{file}: a source is {entry!r}. Each source is a mapping with name, path and dialect."
         )
-    name = _text(entry, "name", file)
+    name = text_of(entry, "name", file)
     where = f"source {name!r}"
-    optional = {"pattern", "encoding", "delimiter", "settle_seconds", "max_rejected_ratio"}
-    _refuse_unknown(
-        entry, {"name", "connector", "path", "format", "dialect", "shape", "provides", *optional}, file, where
-    )
+    refuse_unknown(entry, SOURCE_FIELDS | OPTIONS, file, where)
     connector, form = entry.get("connector", "files"), entry.get("format", "auto")
     if connector not in CONNECTORS:
         raise ShopError(f"{file}: {where} has connector {connector!r}. Use one of {', '.join(CONNECTORS)}.")
@@ -190,24 +190,21 @@ def _parse_source(entry: Any, file: Path, data: Path | None) -> list[Source]:
         raise ShopError(
             f"{file}: {where} has no path. Give a file or folder; {{data}} stands for the feeds folder."
         )
-    settings = {key: entry[key] for key in optional if key in entry}
+    settings = check_options({key: entry[key] for key in OPTIONS if key in entry}, file, where)
 
-    def source(source_name: str, feeds: tuple[str, ...], feed: str = "") -> Source:
-        resolved = tuple(_resolve(t, feed, file, data) for t in templates)
-        return Source(
-            name=source_name,
-            provides=feeds,
-            paths=resolved,
-            connector=connector,
-            format=form,
-            dialect=dialect,
-            shape=shape,
-            **settings,
+    source = Source(name, provides, (), connector, "*", form, dialect, shape)
+    source = replace(source, paths=tuple(_resolve(t, "", file, data) for t in templates), **settings)
+    if not any("{feed}" in template for template in templates):
+        return [source]
+    return [
+        replace(
+            source,
+            name=feed if name == "{feed}" else f"{name}_{feed}",
+            provides=(feed,),
+            paths=tuple(_resolve(t, feed, file, data) for t in templates),
         )
-
-    if any("{feed}" in template for template in templates):
-        return [source(feed if name == "{feed}" else f"{name}_{feed}", (feed,), feed) for feed in provides]
-    return [source(name, provides)]
+        for feed in provides
+    ]
 
 
 def _provides(entry: dict[str, Any], file: Path, where: str) -> tuple[tuple[str, ...], str, str | None]:
@@ -239,16 +236,3 @@ def _resolve(template: str, feed: str, file: Path, data: Path | None) -> Path:
         return Path(text)
     path = Path(text)
     return path if path.is_absolute() else file.parent / path
-
-
-def _text(document: dict[str, Any], key: str, file: Path) -> str:
-    value = document.get(key)
-    if not isinstance(value, str) or not value:
-        raise ShopError(f"{file}: {key} is missing or no text (got {value!r}). Add `{key}: …`.")
-    return value
-
-
-def _refuse_unknown(document: dict[str, Any], known: set[str], file: Path, where: str) -> None:
-    unknown = sorted(set(document) - known)
-    if unknown:
-        raise ShopError(f"{file}: {where} has unknown fields {unknown}. Use only {sorted(known)}.")

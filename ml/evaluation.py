@@ -13,7 +13,9 @@ import numpy as np
 ABC_SHARES = (0.80, 0.95)
 
 
-def rolling_origins(n_past: int, *, horizon: int, n_origins: int, least_history: int, step: int | None = None) -> list[int]:
+def rolling_origins(
+    n_past: int, *, horizon: int, n_origins: int, least_history: int, step: int | None = None
+) -> list[int]:
     """Lengths of history at which to stand and forecast, oldest first; each leaves a full horizon to score.
 
     Fewer than ``n_origins`` come back when the history is short, none when it is too short for one.
@@ -56,7 +58,8 @@ def bias(actual: np.ndarray, forecast: np.ndarray) -> float:
 
 
 def naive_scale(history: np.ndarray, power: int) -> np.ndarray:
-    """Mean |one-step difference|**power of each series after its first observed cell; NaN where there is none."""
+    """Mean |one-step difference|**power of each series after its first observed cell; NaN where there is
+    none."""
     steps = np.abs(np.diff(history, axis=1)) ** power
     seen = np.isfinite(steps)
     count = seen.sum(axis=1)
@@ -68,17 +71,22 @@ def naive_scale(history: np.ndarray, power: int) -> np.ndarray:
 def scaled_error(
     actual: np.ndarray, forecast: np.ndarray, scale: np.ndarray, power: int, weights: np.ndarray | None = None
 ) -> float:
-    """Mean over series of (mean |error|**power / scale)**(1/power); series without scale or actuals are left out."""
+    """Mean over series of (mean |error|**power / scale)**(1/power); series without scale or actuals are left
+    out."""
     error = _row_means(np.abs(actual - forecast) ** power) / scale
     return _weighted_mean(error ** (1 / power), weights)
 
 
-def rmsse(actual: np.ndarray, forecast: np.ndarray, history: np.ndarray, weights: np.ndarray | None = None) -> float:
+def rmsse(
+    actual: np.ndarray, forecast: np.ndarray, history: np.ndarray, weights: np.ndarray | None = None
+) -> float:
     """Root mean squared scaled error (M5), averaged over series by ``weights`` (revenue), else evenly."""
     return scaled_error(actual, forecast, naive_scale(history, 2), 2, weights)
 
 
-def mase(actual: np.ndarray, forecast: np.ndarray, history: np.ndarray, weights: np.ndarray | None = None) -> float:
+def mase(
+    actual: np.ndarray, forecast: np.ndarray, history: np.ndarray, weights: np.ndarray | None = None
+) -> float:
     """Mean absolute error over the in-sample error of the one-step naive forecast, averaged over series."""
     return scaled_error(actual, forecast, naive_scale(history, 1), 1, weights)
 

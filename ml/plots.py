@@ -1,16 +1,14 @@
 """Pictures of forecasts as PNG bytes, for asset metadata and reports; drawn without a browser.
 
-Each function takes a frame that another module published and gives an image; nothing is computed that a table lacks.
+Each function takes a frame that another module published and gives an image; nothing is computed that a
+table lacks.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
-
-if TYPE_CHECKING:
-    import altair as alt
 
 FORECAST_COLOUR, ACTUAL_COLOUR = "#1f6f8b", "#333333"
 
@@ -18,14 +16,16 @@ FORECAST_COLOUR, ACTUAL_COLOUR = "#1f6f8b", "#333333"
 def forecast_band_png(history: pd.DataFrame, forecasts: pd.DataFrame, *, sku: str, location_id: str) -> bytes:
     """One series: the last 91 units sold, the forecast mean, and the band from the 5 % to the 95 % quantile.
 
-    ``history`` is ``feat_skus_daily``, ``forecasts`` is ``demand_forecasts``; raises ``ValueError`` for a series
-    that has no forecast.
+    ``history`` is ``feat_skus_daily``, ``forecasts`` is ``demand_forecasts``; raises ``ValueError`` for a
+    series that has no forecast.
     """
     import altair as alt
 
     ahead = _series(forecasts, sku, location_id)
     if ahead.empty:
-        raise ValueError(f"Got sku={sku!r}, location_id={location_id!r}, but expected a series with a forecast.")
+        raise ValueError(
+            f"Got sku={sku!r}, location_id={location_id!r}, but expected a series with a forecast."
+        )
     past = _series(history, sku, location_id).sort_values("demand_date").tail(91)
     shown = alt.Chart(ahead).encode(x=alt.X("demand_date:T", title=None))
     band = shown.mark_area(opacity=0.25, color=FORECAST_COLOUR).encode(
@@ -40,13 +40,19 @@ def total_forecast_png(history: pd.DataFrame, forecasts: pd.DataFrame) -> bytes:
     """The whole shop: units sold and units forecast by period."""
     import altair as alt
 
-    sold = history.groupby("demand_date", as_index=False)["units_sold"].sum().rename(columns={"units_sold": "units"})
-    ahead = forecasts.groupby("demand_date", as_index=False)["units_mean"].sum().rename(columns={"units_mean": "units"})
+    sold = history.groupby("demand_date")["units_sold"].sum().rename("units").reset_index()
+    ahead = forecasts.groupby("demand_date")["units_mean"].sum().rename("units").reset_index()
     frame = pd.concat([sold.tail(182).assign(line="sold"), ahead.assign(line="forecast")], ignore_index=True)
     frame["demand_date"] = pd.to_datetime(frame["demand_date"])
     colours = alt.Scale(domain=["sold", "forecast"], range=[ACTUAL_COLOUR, FORECAST_COLOUR])
-    lines = alt.Chart(frame).mark_line().encode(
-        x=alt.X("demand_date:T", title=None), y=alt.Y("units:Q"), color=alt.Color("line:N", scale=colours, title=None)
+    lines = (
+        alt.Chart(frame)
+        .mark_line()
+        .encode(
+            x=alt.X("demand_date:T", title=None),
+            y=alt.Y("units:Q"),
+            color=alt.Color("line:N", scale=colours, title=None),
+        )
     )
     return _png(lines, "Units of the whole shop")
 
@@ -55,22 +61,32 @@ def backtest_by_horizon_png(points: pd.DataFrame) -> bytes:
     """WAPE by periods ahead and model over all origins, from the ``backtest`` points of a forecast run."""
     import altair as alt
 
-    sums = points.groupby(["model_name", "horizon"], as_index=False)[["absolute_error_units", "actual_units"]].sum()
-    sums = sums.loc[sums["actual_units"] > 0].assign(wape=lambda t: t["absolute_error_units"] / t["actual_units"])
-    lines = alt.Chart(sums).mark_line(point=True).encode(
-        x=alt.X("horizon:Q", title="periods ahead"),
-        y=alt.Y("wape:Q", title="WAPE", scale=alt.Scale(zero=False)),
-        color=alt.Color("model_name:N", title=None),
+    sums = points.groupby(["model_name", "horizon"], as_index=False)[
+        ["absolute_error_units", "actual_units"]
+    ].sum()
+    sums = sums.loc[sums["actual_units"] > 0].assign(
+        wape=lambda t: t["absolute_error_units"] / t["actual_units"]
+    )
+    lines = (
+        alt.Chart(sums)
+        .mark_line(point=True)
+        .encode(
+            x=alt.X("horizon:Q", title="periods ahead"),
+            y=alt.Y("wape:Q", title="WAPE", scale=alt.Scale(zero=False)),
+            color=alt.Color("model_name:N", title=None),
+        )
     )
     return _png(lines, "Backtest error by horizon")
 
 
 def _series(frame: pd.DataFrame, sku: str, location_id: str) -> pd.DataFrame:
     mine = frame.loc[(frame["sku"] == sku) & (frame["location_id"] == location_id)]
-    return mine.assign(demand_date=pd.to_datetime(mine["demand_date"]))
+    shown = [name for name in ("units_sold", "units_mean", "units_p05", "units_p95") if name in mine]
+    # dates must be timestamps and nothing else may be a date: the renderer cannot write a plain date
+    return mine[shown].assign(demand_date=pd.to_datetime(mine["demand_date"]))
 
 
-def _png(chart: alt.Chart | alt.LayerChart, title: str) -> bytes:
+def _png(chart: Any, title: str) -> bytes:
     import vl_convert
 
     spec: dict[str, Any] = chart.properties(title=title, width=720, height=280).to_dict()

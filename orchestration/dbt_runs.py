@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -27,10 +30,11 @@ def run_dbt(context: dg.AssetExecutionContext, workspace: Workspace) -> Iterator
     dbt = DbtCliResource(
         project_dir=str(DBT_PROJECT),
         profiles_dir=str(DBT_PROJECT),
+        dbt_executable=str(Path(sys.executable).with_name("dbt")),
         global_config_flags=["--no-use-colors", "--no-version-check"],
     )
     scratch = workspace.folder / "warehouse" / "dbt"
-    invocation = dbt.cli(["build", "--quiet"], context=context, target_path=_target(scratch, context.run_id))
+    invocation = dbt.cli(["build"], context=context, target_path=_target(scratch))
     held, failure = [], None
     try:
         for event in invocation.stream():
@@ -44,10 +48,8 @@ def run_dbt(context: dg.AssetExecutionContext, workspace: Workspace) -> Iterator
         raise failure
 
 
-def _target(scratch: Any, run_id: str) -> Any:
-    """A target folder of its own for each run, seeded with the parsed project so that dbt does not parse again."""
-    import shutil
-
+def _target(scratch: Path) -> Path:
+    """dbt's target folder of the shop, seeded with the parsed project so that dbt does not parse it again."""
     folder = scratch / "target"
     folder.mkdir(parents=True, exist_ok=True)
     parsed = TARGET / "partial_parse.msgpack"

@@ -1,7 +1,5 @@
 """What a person sees while a run goes on: one line a finished step, and every warning."""
 
-from __future__ import annotations
-
 import logging
 import sys
 

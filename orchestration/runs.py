@@ -45,7 +45,7 @@ def run_shop(workspace: Workspace) -> RunOutcome:
     span = days or (datetime.now(UTC).date(),) * 2
     started = time.perf_counter()
     with open_instance(workspace) as instance:
-        result = job.execute_in_process(instance=instance, tags=range_tags(*span), raise_on_error=False)
+        result = job.execute_in_process(instance=instance, tags=range_tags(*span), run_config={"loggers": {"console": {}}}, raise_on_error=False)
         outcome = _outcome(result, time.perf_counter() - started, days)
     return outcome
 

@@ -67,7 +67,9 @@ def bind_sources(
 def _check_names(what: str, given: set[str], known: set[str], required: set[str] | None = None) -> None:
     unknown, missing = sorted(given - known), sorted((required or set()) - given)
     if unknown or missing:
-        raise SourceBindingError(f"Cannot bind {what}: unknown {unknown}, missing {missing}; known are {sorted(known)}.")
+        raise SourceBindingError(
+            f"Cannot bind {what}: unknown {unknown}, missing {missing}; known are {sorted(known)}."
+        )
 
 
 def _store_settings(connection: duckdb.DuckDBPyConnection, settings: Mapping[str, object]) -> None:
@@ -91,7 +93,8 @@ def _view_sql(
     if not files:
         nothing = ", ".join(f"cast(null as {type_}) as {_name(column)}" for column, type_ in columns.items())
         return f"create or replace view {layer}.{_name(name)} as select {nothing} where false"
-    scan = f"read_parquet([{', '.join(_text(f) for f in files)}], hive_partitioning = true, union_by_name = true)"
+    listed = ", ".join(_text(file) for file in files)
+    scan = f"read_parquet([{listed}], hive_partitioning = true, union_by_name = true)"
     present = {row[0] for row in connection.execute(f"describe select * from {scan}").fetchall()}
     # a column that a later contract version added is absent from every file written before: it reads as null
     selected = ", ".join(

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import dagster as dg
+import duckdb
 
 from data_quality.contract import all_contracts
 from orchestration.workspace import Workspace
@@ -22,10 +23,11 @@ def launch_spark(
 ) -> dict[str, int]:
     """Run all Spark jobs in one process and commit their tables; gives rows by table.
 
-    Where neither input has a row no process is started: the tables are committed empty.
+    Where there is nothing to do (no event, and no order with two lines) no process is started: the tables are
+    committed empty.
     """
     inputs = {name: _files(workspace, name) for name in INPUTS}
-    if not any(inputs.values()):
+    if not inputs["events"] and not _has_baskets(inputs["order_lines"]):
         for contract in all_contracts("core"):
             workspace.lake.replace("core", contract.name, contract.arrow_schema().empty_table())
         return {contract.name: 0 for contract in all_contracts("core")}
@@ -47,6 +49,15 @@ def launch_spark(
 
 def _files(workspace: Workspace, feed: str) -> list[str]:
     return workspace.lake.files("raw", feed) if workspace.lake.exists("raw", feed) else []
+
+
+def _has_baskets(files: list[str]) -> bool:
+    """Whether any order has two lines; without one there is no pair to count."""
+    if not files:
+        return False
+    with duckdb.connect() as connection:
+        second = "select 1 from read_parquet($files) group by order_id having count(*) > 1 limit 1"
+        return bool(connection.execute(second, {"files": files}).fetchall())
 
 
 def _plan(workspace: Workspace, inputs: dict[str, list[str]], scratch: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Judging a candidate before anybody sees it: rules from the served contracts, and a comparison with what is live.
+"""Judging a candidate before anybody sees it: the served contracts, and a comparison with what is live.
 
 Pure questions to read-only files; nothing is moved, deleted or repaired here (see ``publish``).
 """
@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import duckdb
@@ -31,7 +32,8 @@ class AuditPolicy:
     """How far a generation may differ from the live one.
 
     A table that the contract calls steady may lose at most ``max_loss_ratio`` of its rows once it has
-    ``min_rows`` of them, and may never become empty; expected demand may grow at most ``max_growth_factor``-fold.
+    ``min_rows`` of them, and may never become empty; expected demand may grow
+    ``max_growth_factor``-fold at most.
     """
 
     max_loss_ratio: float = 0.5
@@ -56,7 +58,7 @@ class Finding:
 def audit(
     candidate: Candidate, live: Manifest | None, live_folder: Path | None, policy: AuditPolicy | None = None
 ) -> list[Finding]:
-    """Everything that forbids publishing the candidate over the live generation; empty when it may go live."""
+    """Everything that forbids publishing the candidate over the live generation; empty when nothing does."""
     policy = policy or AuditPolicy()
     manifest = candidate.manifest
     findings = list(_time_findings(manifest, live, policy))
@@ -108,7 +110,8 @@ def _column_findings(contract: Contract, entry: TableEntry) -> Iterator[Finding]
         elif column not in expected:
             yield Finding(entry.name, "columns_match_contract", f"column {column} is not in the contract")
         elif entry.columns[column].lower() != expected[column]:
-            detail = f"column {column} is {entry.columns[column].lower()}, but the contract says {expected[column]}"
+            found = entry.columns[column].lower()
+            detail = f"column {column} is {found}, but the contract says {expected[column]}"
             yield Finding(entry.name, "columns_match_contract", detail)
 
 
@@ -119,7 +122,9 @@ def _value_findings(
     rules = [rule for column in contract.columns for rule in _column_rules(column)]
     rules += _quantile_rules(contract)
     as_of = literal(manifest.run.as_of.isoformat())
-    rules.append(("as_of_known", f"as_of > date {as_of}", f"as_of is later than the run's, {manifest.run.as_of}"))
+    rules.append(
+        ("as_of_known", f"as_of > date {as_of}", f"as_of is later than the run's, {manifest.run.as_of}")
+    )
     counts = ", ".join(f"count(*) filter (where {condition})" for _, condition, _ in rules)
     table = identifier(entry.schema, entry.table)
     row = connection.execute(f"select {counts} from {table}").fetchone() or ()
@@ -156,7 +161,7 @@ def _quantile_rules(contract: Contract) -> list[tuple[str, str, str]]:
     ordered = sorted(levels, key=lambda name: levels[name])
     return [
         ("quantiles_rise", f"{identifier(low)} > {identifier(high)} + {_ROUNDING}", f"{low} is above {high}")
-        for low, high in zip(ordered, ordered[1:], strict=False)
+        for low, high in pairwise(ordered)
     ]
 
 
@@ -170,7 +175,9 @@ def _key_findings(
     ).fetchall()
     if repeated:
         shown = "; ".join(str(row[:-1]) for row in repeated)
-        yield Finding(entry.name, "key_unique", f"{repeated[0][-1]} keys ({', '.join(contract.key)}) repeat: {shown}")
+        yield Finding(
+            entry.name, "key_unique", f"{repeated[0][-1]} keys ({', '.join(contract.key)}) repeat: {shown}"
+        )
 
 
 def _personal_findings(connection: duckdb.DuckDBPyConnection, entry: TableEntry) -> Iterator[Finding]:
@@ -198,17 +205,27 @@ def _volume_findings(
     entry: TableEntry, live: Manifest | None, manifest: Manifest, policy: AuditPolicy
 ) -> Iterator[Finding]:
     before = live.table(entry.name) if live else None
-    if before is None or not before.rows or entry.name in manifest.skipped or entry.table in _varying_tables():
+    if (
+        before is None
+        or not before.rows
+        or entry.name in manifest.skipped
+        or entry.table in _varying_tables()
+    ):
         return
     if not entry.rows:
-        yield Finding(entry.name, "rows_remain", f"the live generation has {before.rows} rows, this one has none")
+        yield Finding(
+            entry.name, "rows_remain", f"the live generation has {before.rows} rows, this one has none"
+        )
     elif before.rows >= policy.min_rows and entry.rows < before.rows * (1 - policy.max_loss_ratio):
         detail = f"{entry.rows} rows, but the live generation has {before.rows}"
         yield Finding(entry.name, "rows_remain", f"{detail}: more than {policy.max_loss_ratio:.0%} lost")
 
 
 def _growth_findings(
-    connection: duckdb.DuckDBPyConnection, live: Manifest | None, live_folder: Path | None, policy: AuditPolicy
+    connection: duckdb.DuckDBPyConnection,
+    live: Manifest | None,
+    live_folder: Path | None,
+    policy: AuditPolicy,
 ) -> Iterator[Finding]:
     """Expected demand in total does not explode from one generation to the next."""
     if live is None or live_folder is None:
@@ -216,7 +233,7 @@ def _growth_findings(
     with closing(open_hardened(live_folder / SERVE_FILE)) as before_connection:
         before, now = _demand_per_row(before_connection), _demand_per_row(connection)
     if before and now and now > before * policy.max_growth_factor:
-        detail = f"mean expected demand is {now:.2f} units a period, {now / before:.0f} times that of the live generation"
+        detail = f"mean expected demand is {now:.2f} units a period, {now / before:.0f} times the live one"
         yield Finding(f"{SERVED_SCHEMA}.demand_forecasts", "demand_plausible", detail)
 
 

@@ -1,4 +1,4 @@
-"""Building a generation aside: copies tables out of the private warehouse into a folder that no reader looks at.
+"""Building a generation aside: copies of the private warehouse's tables, where no reader looks.
 
 Whether the copy may go live is ``audit``'s question; making it live is ``publish``'s.
 """
@@ -28,7 +28,7 @@ PUBLISHED_SCHEMAS = ("marts", "serving")
 
 @dataclass
 class Candidate:
-    """A complete generation that is not yet live; it holds a lock on its folder until it is published or discarded."""
+    """A complete generation that is not live yet; its folder stays locked until then."""
 
     folder: Path
     manifest: Manifest
@@ -59,12 +59,12 @@ def build_generation(
     versions: Mapping[str, str] | None = None,
     skipped: Mapping[str, str] | None = None,
 ) -> Candidate:
-    """A candidate holding every table and view of ``schemas``, as one DuckDB file and one Parquet file a table.
+    """A candidate with every table and view of ``schemas``: one DuckDB file, and one Parquet file a table.
 
-    The warehouse is opened read-only, so the pipeline must have closed it. ``skipped`` maps ``schema.table`` to
-    the reason why the run could not fill it (a shop that lacks the feed). Raises ``PublishRefused`` when the
-    warehouse cannot be read. Build and publish in the same process: the candidate is deleted as a left-over
-    once its process is gone.
+    The warehouse is opened read-only, so the pipeline must have closed it. ``skipped`` maps ``schema.table``
+    to the reason why the run could not fill it (a shop that lacks the feed). Raises ``PublishRefused`` when
+    the warehouse cannot be read. Build and publish in the same process: the candidate is deleted as a
+    left-over once its process is gone.
     """
     folder, owner = _claim_folder(published, run)
     try:
@@ -118,15 +118,19 @@ def _claim_folder(published: Path, run: RunInfo) -> tuple[Path, IO[str]]:
 
 @contextmanager
 def _copying(warehouse: Path, serve_file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection with the warehouse attached under its own name (its views spell it) and a new file as ``serve``."""
+    """The warehouse under its own name (its views spell it) and a new file as ``serve``."""
     if not warehouse.is_file():
         raise PublishRefused(f"There is no warehouse at {warehouse}; run the pipeline first.")
     with closing(duckdb.connect()) as connection:
         try:
             connection.execute(f"attach {literal(warehouse)} as {identifier(warehouse.stem)} (read_only)")
         except duckdb.Error as error:
-            raise PublishRefused(f"The warehouse cannot be read; close its writer first. DuckDB says: {error}") from error
-        connection.execute(f"attach {literal(serve_file)} as serve (storage_version '{SERVE_STORAGE_VERSION}')")
+            raise PublishRefused(
+                f"The warehouse cannot be read; close its writer first. DuckDB says: {error}"
+            ) from error
+        connection.execute(
+            f"attach {literal(serve_file)} as serve (storage_version '{SERVE_STORAGE_VERSION}')"
+        )
         yield connection
         connection.execute("checkpoint serve")
         connection.execute("detach serve")
@@ -144,7 +148,9 @@ def _tables_of(
         [catalog, list(schemas)],
     ).fetchall()
     if not rows:
-        raise PublishRefused(f"The warehouse has no table in the schemas {', '.join(schemas)}; there is nothing to publish.")
+        raise PublishRefused(
+            f"The warehouse has no table in {', '.join(schemas)}; there is nothing to publish."
+        )
     return [(schema, table) for schema, table in rows]
 
 
@@ -167,14 +173,14 @@ def _describe_run(connection: duckdb.DuckDBPyConnection, run: RunInfo) -> None:
     """One row that tells a BI tool what it is looking at."""
     connection.execute("create schema serve.meta")
     connection.execute(
-        "create table serve.meta.publication as select ?::varchar as shop, ?::date as as_of, ?::varchar as run_id, "
-        "?::bigint as run_number",
+        "create table serve.meta.publication as "
+        "select ?::varchar as shop, ?::date as as_of, ?::varchar as run_id, ?::bigint as run_number",
         [run.shop, run.as_of, run.run_id, run.run_number],
     )
 
 
 def _export_table(connection: duckdb.DuckDBPyConnection, folder: Path, schema: str, table: str) -> TableEntry:
-    """Write the table's Parquet file and describe it. Reads the copy, so that a view is computed only once."""
+    """Write the table's Parquet file and describe it; reads the copy, so that a view is computed once."""
     path = folder / "parquet" / schema / f"{table}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     source = identifier("serve", schema, table)

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 
 SERVE_STORAGE_VERSION = "v1.2.0"
-"""Storage format of published files: BI drivers from DuckDB 1.2 on can open them, whatever version wrote them."""
+"""Format of published files: BI drivers from DuckDB 1.2 on can open them, whatever version wrote them."""
 
 
 _HARDENED = {

@@ -1,4 +1,4 @@
-"""Files that survive a kill: written aside, forced to disk, swapped in whole, and able to prove they are intact.
+"""Files that survive a kill: written aside, forced to disk, swapped in whole, provably intact.
 
 Nothing here knows what a generation is (see ``generations``).
 """
@@ -51,7 +51,7 @@ def sync_tree(folder: Path) -> None:
 
 
 def write_sealed(path: Path, content: Mapping[str, Any], *, swap_point: str | None = None) -> None:
-    """Replace ``path`` atomically by JSON that carries its own checksum; a reader sees the old file or the new one.
+    """Replace ``path`` atomically by JSON that carries its own checksum; a reader sees the old or the new.
 
     ``swap_point`` names the failpoint between the finished temporary file and the replacement.
     """

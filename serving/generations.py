@@ -7,7 +7,7 @@ Reading and naming only: building is ``candidate``'s, judging is ``audit``'s, sw
     published/generations/<N>/parquet/<schema>/<table>.parquet
     published/generations/<N>/manifest.json    sealed JSON: run, tables, rows, columns, checksums
     published/serve.duckdb                     the live generation under a name that stays, for BI tools
-    published/STALE.json                       why the last attempt was refused; absent when the last one succeeded
+    published/STALE.json                       why the last attempt was refused; absent when it was not
 """
 
 from __future__ import annotations
@@ -106,7 +106,9 @@ def generation_folder(published: Path, generation: int) -> Path:
 
 def generation_numbers(published: Path) -> list[int]:
     """Numbers of the finished generations on disk, ascending."""
-    return sorted(int(p.name) for p in (published / "generations").glob("*") if p.name.isdecimal() and p.is_dir())
+    return sorted(
+        int(p.name) for p in (published / "generations").glob("*") if p.name.isdecimal() and p.is_dir()
+    )
 
 
 def read_manifest(folder: Path) -> Manifest:

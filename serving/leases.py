@@ -1,4 +1,4 @@
-"""Leases: small files by which a reader says which generation it has open, so that garbage collection spares it.
+"""Leases: small files by which readers say which generation they have open, so that it is not collected.
 
 A reader that cannot write (a read-only mount) simply has no lease; its open file stays readable all the same.
 """

@@ -20,12 +20,14 @@ class PublishRefused(RuntimeError):
 
 @contextmanager
 def publisher_lock(published: Path, run_id: str, wait_seconds: float = 60.0) -> Iterator[None]:
-    """Hold the folder's lock; ``PublishRefused`` names the holder when it is not free within ``wait_seconds``."""
+    """Hold the folder's lock; ``PublishRefused`` names the holder when it is taken for ``wait_seconds``."""
     published.mkdir(parents=True, exist_ok=True)
     with (published / ".lock").open("a+", encoding="utf-8") as handle:
         _acquire(handle, wait_seconds)
         handle.truncate(0)
-        handle.write(f"process {os.getpid()}, run {run_id}, since {datetime.now(UTC).isoformat(timespec='seconds')}")
+        handle.write(
+            f"process {os.getpid()}, run {run_id}, since {datetime.now(UTC).isoformat(timespec='seconds')}"
+        )
         handle.flush()
         yield  # closing the handle releases the lock, and so does the end of the process
 

@@ -100,8 +100,8 @@ def publish(
 ) -> Manifest:
     """Make the candidate live and return its manifest with the generation number it got.
 
-    Raises ``PublishRefused`` when a newer run has published already, ``AuditFailed`` when the candidate breaks a
-    rule; in both cases the candidate is deleted and what was live stays live.
+    Raises ``PublishRefused`` when a newer run has published already, ``AuditFailed`` when the candidate
+    breaks a rule; in both cases the candidate is deleted and what was live stays live.
     """
     run = candidate.manifest.run
     try:
@@ -121,7 +121,7 @@ def publish(
 
 
 def rollback(published: Path, to: int | None = None) -> Manifest:
-    """Make an earlier generation live again (the newest intact one before the live one, unless ``to`` names one).
+    """Make an earlier generation live again: the newest intact one before the live one, or the one named.
 
     The fence stays where it is: runs older than the newest one ever published are refused as before.
     """
@@ -143,16 +143,18 @@ def rollback(published: Path, to: int | None = None) -> Manifest:
 
 
 def recover(published: Path) -> list[str]:
-    """Clear what killed publishers left behind and make sure that what is live is intact; says what it did."""
+    """Clear what killed publishers left behind, make sure that the live one is intact; says what it did."""
     with publisher_lock(published, "recovery"):
         return recover_locked(published)
 
 
 def collect(published: Path, keep: int = KEEP_GENERATIONS) -> list[int]:
-    """Delete generations beyond the newest ``keep``, but never the live one nor one that a reader has leased."""
+    """Delete generations beyond the newest ``keep``, but never the live one nor a leased one."""
     pointer = read_pointer(published)
     numbers = generation_numbers(published)
-    spared = set(numbers[-keep:]) | leased_generations(published) | ({pointer.generation} if pointer else set())
+    spared = (
+        set(numbers[-keep:]) | leased_generations(published) | ({pointer.generation} if pointer else set())
+    )
     collected = [number for number in numbers if number not in spared]
     for number in collected:
         folder = generation_folder(published, number)
@@ -170,8 +172,8 @@ def _check_fence(run: RunInfo, pointer: Pointer | None) -> None:
     if run.run_number == pointer.run_number == pointer.fence and run.run_id == pointer.run_id:
         return
     raise PublishRefused(
-        f"Run {run.run_id} has number {run.run_number}, but run number {pointer.fence} was published already. "
-        "Start a new run instead of publishing an older one."
+        f"Run {run.run_id} has number {run.run_number}, but run number {pointer.fence} was published already."
+        " Start a new run instead of publishing an older one."
     )
 
 

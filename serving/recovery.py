@@ -1,4 +1,4 @@
-"""Putting a published folder right after a kill or a damaged disk; called by whoever holds the publisher's lock."""
+"""Putting a published folder right after a kill or a damaged disk; for whoever holds the publisher's lock."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from serving.generations import (
 
 
 def recover_locked(published: Path) -> list[str]:
-    """Delete left-overs, check the live generation's bytes, fall back when they are wrong; says what was done."""
+    """Delete left-overs, check the live generation, fall back when it is damaged; says what was done."""
     actions = _delete_leftovers(published)
     try:
         pointer = read_pointer(published)
@@ -37,7 +37,10 @@ def recover_locked(published: Path) -> list[str]:
     if pointer is None and not generation_numbers(published):
         return actions
     if pointer is None:
-        return [*actions, *_fall_back(published, None, ["CURRENT is missing although there are generations."])]
+        return [
+            *actions,
+            *_fall_back(published, None, ["CURRENT is missing although there are generations."]),
+        ]
     actions += _delete_unpublished(published, pointer.latest_generation)
     folder = generation_folder(published, pointer.generation)
     problems = damage(folder)
@@ -83,7 +86,7 @@ def _delete_leftovers(published: Path) -> list[str]:
 
 
 def _delete_unpublished(published: Path, latest: int) -> list[str]:
-    """A generation beyond the latest published one was renamed by a publisher that died before the pointer."""
+    """A generation beyond the latest published one comes from a publisher that died before the pointer."""
     orphans = [number for number in generation_numbers(published) if number > latest]
     for number in orphans:
         shutil.rmtree(generation_folder(published, number))
@@ -113,7 +116,11 @@ def _fall_back(published: Path, pointer: Pointer | None, problems: list[str]) ->
     )
     link_stable_file(published, manifest.generation)
     action = f"fell back to generation {manifest.generation}"
-    stale = {"live_generation": manifest.generation, "failed_at": datetime.now(UTC).isoformat(), "reasons": problems}
+    stale = {
+        "live_generation": manifest.generation,
+        "failed_at": datetime.now(UTC).isoformat(),
+        "reasons": problems,
+    }
     write_sealed(published / STALE_FILE, stale)
     return [*problems, action]
 

@@ -1,4 +1,4 @@
-"""What is published: the generations on disk, which one is live, whether they are intact, whether it is stale."""
+"""What is published: the generations on disk, which one is live, what is damaged, what is stale."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class PublishStatus:
 
 
 def status(published: Path, *, verify: bool = True) -> PublishStatus:
-    """The state of a published folder, generations ascending. ``verify`` hashes every file; without it, none."""
+    """The state of a published folder, generations ascending; ``verify`` hashes every file."""
     problems: list[str] = []
     live = None
     try:
@@ -61,7 +61,8 @@ def status(published: Path, *, verify: bool = True) -> PublishStatus:
     return PublishStatus(
         live=live,
         generations=tuple(
-            _generation_status(published, number, number == live, verify) for number in generation_numbers(published)
+            _generation_status(published, number, number == live, verify)
+            for number in generation_numbers(published)
         ),
         stale=tuple(stale_reasons(published)),
         problems=tuple(problems),

@@ -60,9 +60,9 @@ class _OpenGeneration:
 class Store:
     """A read-only view of a published folder that follows the live generation.
 
-    Each query runs on one generation from its first row to its last; queries that must see the same generation
-    share a ``snapshot``. A new generation is verified (size and SHA-256) before the first query on it; when its
-    bytes are wrong the newest intact one is read instead. Raises ``NothingPublished`` when there is none.
+    Each query runs on one generation from its first row to its last; queries that must see the same one
+    share a ``snapshot``. A new generation is verified (size and SHA-256) before the first query on it; when
+    its bytes are wrong the newest intact one is read instead. Raises ``NothingPublished`` when there is none.
     """
 
     def __init__(self, published: Path) -> None:
@@ -101,7 +101,9 @@ class Store:
         """Rows of each published table, by ``schema.table``."""
         return {entry.name: entry.rows for entry in self.manifest.tables}
 
-    def query(self, sql: str, parameters: Sequence[Any] | dict[str, Any] | None = None) -> list[dict[str, Any]]:
+    def query(
+        self, sql: str, parameters: Sequence[Any] | dict[str, Any] | None = None
+    ) -> list[dict[str, Any]]:
         """The result of one statement as a list of rows; values are bound, never spliced into the text."""
         with self.snapshot() as cursor:
             cursor.execute(sql, parameters)
@@ -115,7 +117,7 @@ class Store:
 
     @contextmanager
     def snapshot(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A cursor on one generation that stays the same for the whole block, whatever is published meanwhile."""
+        """A cursor on one generation, the same for the whole block whatever is published meanwhile."""
         with self._borrow() as opened:
             cursor = opened.connection.cursor()
             try:
@@ -189,7 +191,9 @@ class Store:
         with suppress(CorruptFile):
             pointer = read_pointer(self._published)
             if pointer is None:
-                raise NothingPublished(f"Nothing was published yet at {self._published}; run the pipeline first.")
+                raise NothingPublished(
+                    f"Nothing was published yet at {self._published}; run the pipeline first."
+                )
             folder = generation_folder(self._published, pointer.generation)
             manifest = read_manifest(folder)
             if manifest.serve_sha256 == pointer.sha256 and not damage(folder):

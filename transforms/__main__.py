@@ -1,8 +1,8 @@
-"""``python -m transforms --plan plan.json [--jobs sessions,pairs,interactions]``: run jobs in one Spark session.
+"""``python -m transforms --plan plan.json [--jobs sessions,pairs,interactions]``: run jobs in one session.
 
 The last line of standard output is a JSON object with the rows and seconds of each table. Launched by Dagster
-Pipes, the process reports the same there. A failure is a message on standard error and exit code 1 (2 for a plan
-that cannot be carried out).
+Pipes, the process reports the same there. A failure is a message on standard error and exit code 1, or 2 for
+a plan that cannot be carried out.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from dagster_pipes import PipesContext, PipesEnvVarParamsLoader, open_dagster_pipes
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
 from transforms.java import JavaNotFoundError, spark_environment
@@ -26,7 +26,6 @@ from transforms.plan import JOBS, Plan, PlanError, read_plan
 EXIT_FAILED = 1
 EXIT_WRONG_PLAN = 2
 LONGEST_MESSAGE = 2_000
-JAVA_FRAME = re.compile(r"\s+(at |\.\.\. \d+ more)")
 
 
 class JobFailedError(RuntimeError):
@@ -61,18 +60,20 @@ def _run(plan: Plan, jobs: tuple[str, ...], pipes: PipesContext | None) -> dict[
     os.environ.update(spark_environment(plan.scratch / "java"))
     try:
         return run_jobs(plan, jobs, report)
-    except PySparkException as error:
+    except (PySparkException, Py4JError) as error:
         raise JobFailedError(_explained(plan, error)) from error
 
 
-def _explained(plan: Plan, error: PySparkException) -> str:
-    lines = [line for line in str(error).splitlines() if not JAVA_FRAME.match(line)]
-    message = "\n".join(lines).split("JVM stacktrace")[0].strip()[:LONGEST_MESSAGE]
+def _explained(plan: Plan, error: Exception) -> str:
+    """What Spark says first and what it names as the last cause, after the inputs whose files it names."""
+    text = str(error)
     named = [
-        name
-        for name, files in plan.inputs.items()
-        if any(Path(path).name in str(error) for path in files.paths)
+        name for name, files in plan.inputs.items() if any(Path(path).name in text for path in files.paths)
     ]
+    lines = [line.strip() for line in text.split("JVM stacktrace")[0].splitlines() if line.strip()]
+    causes = [line for line in lines if line.startswith("Caused by: ")]
+    said = [line for line in lines if not line.startswith(("at ", "... ", "Caused by: "))]
+    message = " ".join([*said, *causes[-1:]])[:LONGEST_MESSAGE]
     return f"input {', '.join(named)}: {message}" if named else message
 
 

@@ -18,7 +18,7 @@ class BotParams:
 
 
 def bot_reason(params: BotParams = BotParams()) -> Column:
-    """The first rule that a session breaks: ``endless``, ``too_many_events``, ``too_fast``; null for a person.
+    """The first rule a session breaks: ``endless``, ``too_many_events``, ``too_fast``; null for a person.
 
     The pace is the average over the session, and over at least one minute: a burst of a page that reports
     twenty things at once is not a machine.

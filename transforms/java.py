@@ -1,6 +1,6 @@
 """Where Spark's Java comes from, and the environment a Spark process is launched with.
 
-This module starts without PySpark, so that the orchestrator may call it. It does not start Spark (see ``session``).
+This module starts without PySpark, so that the orchestrator may call it. Starting Spark is in ``session``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class JavaNotFoundError(RuntimeError):
 
 
 def java_home(cache_dir: Path) -> Path:
-    """The home of a Java that runs Spark: ``$JAVA_HOME``, else ``java`` on the path, else the packaged runtime.
+    """The home of a Java that runs Spark: ``$JAVA_HOME``, or ``java`` on the path, or the packaged one.
 
     A runtime that lacks the module Spark asks for is wrapped in a generated folder under ``cache_dir``.
     Raises ``JavaNotFoundError`` when none of the three is usable.
@@ -60,7 +60,7 @@ def java_version(home: Path) -> int | None:
 def spark_environment(cache_dir: Path) -> dict[str, str]:
     """The environment variables to launch a Spark process with, on top of the caller's own.
 
-    A Spark Connect client (``SPARK_REMOTE`` is set) needs no Java of its own, unless the address is ``local``.
+    A Spark Connect client (``SPARK_REMOTE`` is set) needs no Java, unless the address is ``local``.
     A driver whose master is elsewhere keeps its own network address: a cluster must be able to call it back.
     """
     environment = {
@@ -77,7 +77,7 @@ def spark_environment(cache_dir: Path) -> dict[str, str]:
 
 
 def _candidates() -> list[tuple[str, Path | None, int | None]]:
-    """Where to look, in order: the name of the place, the home found there, the newest version taken from it."""
+    """Where to look, in order: the place, the home found there, the newest version taken from it."""
     chosen = os.environ.get("JAVA_HOME")
     on_path = shutil.which("java")
     return [
@@ -127,7 +127,7 @@ def _has_module(home: Path) -> bool:
 
 
 def _shim(home: Path, cache_dir: Path) -> Path:
-    """A Java home whose ``java`` drops the option that ``home`` cannot honour, and passes on everything else."""
+    """A Java home whose ``java`` drops the option that ``home`` cannot honour, and passes on all else."""
     shim = cache_dir.resolve() / "java-without-vector-module"
     script = shim / "bin" / "java"
     text = (

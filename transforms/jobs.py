@@ -1,10 +1,11 @@
-"""The jobs of one launch in one Spark session: read, compute, write, count. The thinking is in the job modules."""
+"""The jobs of one launch in one Spark session: read, compute, write, count. The thinking is elsewhere."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -20,8 +21,8 @@ from transforms.sessions import moment, summarise, with_sessions
 from transforms.tables import read_files, write_aside, write_empty
 
 EVENT_COLUMNS = (
-    "event_id", "visitor_id", "customer_id", "source_session_id", "event_type", "occurred_at", "sku", "order_id",
-    "search_query", "n_search_results", "units", "device_type", "country", "channel",
+    "event_id", "visitor_id", "customer_id", "source_session_id", "event_type", "occurred_at", "sku",
+    "order_id", "search_query", "n_search_results", "units", "device_type", "country", "channel",
 )  # fmt: skip
 ORDER_LINE_COLUMNS = ("order_id", "sku", "line_kind", "ordered_at")
 
@@ -52,28 +53,26 @@ def run_jobs(plan: Plan, jobs: tuple[str, ...], report: Callable[[Written], None
     began = time.perf_counter()
     given = {name for name, files in plan.inputs.items() if files.paths}
     outputs = [output for job in jobs for output in OUTPUTS_OF_JOB[job]]
+    fed = [output for output in outputs if not given.isdisjoint(INPUTS_OF_OUTPUT[output])]
     written = []
     for output in outputs:
-        if given.isdisjoint(INPUTS_OF_OUTPUT[output]):
-            written.append(_timed(plan, output, lambda output=output: _empty(plan, output)))
+        if output not in fed:
+            written.append(_timed(plan, output, partial(_empty, plan, output)))
             report(written[-1])
     start_seconds = 0.0
-    if len(written) < len(outputs):
+    if fed:
         spark = start_session(plan.scratch, partitions=plan.run.shuffle_partitions)
         start_seconds = time.perf_counter() - began
         try:
             tables = Tables(spark, plan)
-            for output in outputs:
-                if not given.isdisjoint(INPUTS_OF_OUTPUT[output]):
-                    written.append(
-                        _timed(plan, output, lambda output=output: _write(plan, output, tables.make(output)))
-                    )
-                    report(written[-1])
+            for output in fed:
+                written.append(_timed(plan, output, partial(_write, plan, output, tables)))
+                report(written[-1])
         finally:
             spark.stop()
     return {
         "as_of": plan.as_of.isoformat(),
-        "outputs": {w.output: {k: v for k, v in asdict(w).items() if k != "output"} for w in written},
+        "outputs": {w.output: {"folder": w.folder, "rows": w.rows, "seconds": w.seconds} for w in written},
         "start_seconds": round(start_seconds, 2),
         "seconds": round(time.perf_counter() - began, 2),
     }
@@ -98,13 +97,11 @@ class Tables:
             return item_pairs(self.session_events, self.order_lines, self.plan.as_of_end, self.plan.pairs)
         if self.session_events is None:
             raise ValueError(f"{output} needs the events feed, but the plan gives no files of it.")
-        makers: dict[str, Callable[[], DataFrame]] = {
-            "session_events": lambda: self.session_events,
-            "sessions": lambda: of_people(self.all_sessions),
-            "bot_sessions": lambda: of_bots(self.all_sessions),
-            "daily_interactions": lambda: daily_interactions(self.session_events),
-        }
-        return makers[output]()
+        if output == "session_events":
+            return self.session_events
+        if output == "daily_interactions":
+            return daily_interactions(self.session_events)
+        return of_bots(self.all_sessions) if output == "bot_sessions" else of_people(self.all_sessions)
 
     def _read(self, spark: SparkSession, name: str, columns: tuple[str, ...], at: str) -> DataFrame | None:
         files = self.plan.inputs.get(name)
@@ -114,8 +111,10 @@ class Tables:
         return rows.where(F.col(at) < moment(self.plan.as_of_end))
 
 
-def _write(plan: Plan, output: str, rows: DataFrame) -> int:
-    return write_aside(rows, load_contract(output, "core"), plan.outputs[output], plan.run.output_files)
+def _write(plan: Plan, output: str, tables: Tables) -> int:
+    return write_aside(
+        tables.make(output), load_contract(output, "core"), plan.outputs[output], plan.run.output_files
+    )
 
 
 def _empty(plan: Plan, output: str) -> int:

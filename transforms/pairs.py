@@ -1,4 +1,4 @@
-"""Item pairs: which SKUs meet in sessions and orders, how often and how recently. Scoring them is not done here."""
+"""Item pairs: which SKUs meet in sessions and orders, how often and how lately. Scores are made elsewhere."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WEIGHT_STEPS = 2**40
 
 @dataclass(frozen=True)
 class PairParams:
-    """How meetings are weighed, and how many pairs are kept; the caps bound work that grows with the square."""
+    """How meetings are weighed, and how many pairs are kept; the caps bound work that grows as the square."""
 
     half_life_days: float = 30.0
     max_session_skus: int = 30
@@ -45,7 +45,7 @@ def item_pairs(
 
 
 def basket_items(session_events: DataFrame | None, order_lines: DataFrame | None) -> DataFrame:
-    """What lay together: one row per kind of pair, basket (a session or an order) and SKU, with its last moment.
+    """What lay together. One row per kind of pair, basket (session or order) and SKU, with its last time.
 
     ``owner_id`` (the visitor, or the order itself) says nothing new about a basket; grouping by it too finds
     the rows of a visitor where they already lie, and so saves a shuffle.
@@ -63,8 +63,8 @@ def basket_items(session_events: DataFrame | None, order_lines: DataFrame | None
 def count_meetings(items: DataFrame, as_of_end: datetime, params: PairParams) -> DataFrame:
     """One row per kind and unordered pair (``sku`` is the lower): meetings, decayed weight, last meeting.
 
-    A basket counts with its latest SKUs only, as many as the caps allow, ties going to the lower SKU. Two SKUs
-    meet when the later of them is seen last; a meeting one half-life before ``as_of_end`` weighs a half.
+    A basket counts with its latest SKUs only, as many as the caps allow, ties going to the lower SKU. Two
+    SKUs meet when the later of them is seen last; a meeting one half-life before ``as_of_end`` weighs a half.
     """
     cap = F.when(F.col("pair_kind") == "co_purchase", params.max_order_skus).otherwise(
         params.max_session_skus
@@ -122,7 +122,7 @@ def heaviest(pairs: DataFrame, params: PairParams) -> DataFrame:
 
 
 def with_support(pairs: DataFrame, items: DataFrame) -> DataFrame:
-    """Pairs with ``n_sku`` and ``n_paired``: the baskets that hold either SKU, single ones and capped items too."""
+    """Pairs with ``n_sku`` and ``n_paired``: the baskets that hold either SKU, capped items included."""
     support = items.groupBy("pair_kind", "sku").agg(F.count(F.lit(1)).alias("n_sku"))
     paired_support = support.withColumnsRenamed({"sku": "paired_sku", "n_sku": "n_paired"})
     return pairs.join(support, on=["pair_kind", "sku"], how="inner").join(

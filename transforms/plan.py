@@ -31,7 +31,7 @@ Params = TypeVar("Params", SessionParams, BotParams, PairParams, "RunParams")
 
 
 class PlanError(ValueError):
-    """A plan asks for something that cannot be done; the message names the entry and says what was expected."""
+    """A plan asks for something that cannot be done; the message names the entry and what was expected."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class RunParams:
 
 @dataclass(frozen=True)
 class Plan:
-    """One launch: inputs by feed, output folders by table, and the last day that counts, in the shop's zone."""
+    """One launch: inputs by feed, output folders by table, and the last day that counts, in shop time."""
 
     as_of: date
     time_zone: ZoneInfo
@@ -64,7 +64,7 @@ class Plan:
 
 
 def read_plan(path: Path, jobs: tuple[str, ...] = JOBS) -> Plan:
-    """The plan in a JSON file, checked against the disk for the jobs asked for; ``PlanError`` says what is wrong."""
+    """The plan in a JSON file, checked against the disk for these jobs; ``PlanError`` says what is wrong."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -98,7 +98,7 @@ def parse_plan(document: Mapping[str, Any]) -> Plan:
 
 
 def check_plan(plan: Plan, jobs: tuple[str, ...]) -> Plan:
-    """The same plan, if every job is known, every output has a fresh folder and every local input file is there."""
+    """The same plan, if each job is known, each output has a fresh folder and each local input is there."""
     for job in jobs:
         if job not in OUTPUTS_OF_JOB:
             raise PlanError(f"There is no job {job!r}. Known: {', '.join(JOBS)}.")
@@ -131,7 +131,7 @@ def _inputs(document: Mapping[str, Any]) -> dict[str, Files]:
 
 
 def _local(path: str) -> str:
-    """A Delta table lists its files as URIs, with the blanks of local paths encoded; Spark wants them plain."""
+    """A Delta table lists its files as URIs, with blanks of local paths encoded; Spark wants them plain."""
     plain = path.removeprefix("file://")
     return unquote(plain) if "://" not in plain and not Path(plain).exists() else plain
 

@@ -1,7 +1,7 @@
 """The Spark session that every job runs in: where it runs, and how it is set. No job logic belongs here.
 
 ``SPARK_MASTER`` (``local[*]`` by default) or ``SPARK_REMOTE`` (Spark Connect) decides where the jobs run;
-``SHOPWRIGHT_SPARK_MEMORY`` (2g) is the driver's memory, ``SHOPWRIGHT_SPARK_JAVA_OPTIONS`` its further Java options.
+``SHOPWRIGHT_SPARK_MEMORY`` (2g) is the driver's memory, ``SHOPWRIGHT_SPARK_JAVA_OPTIONS`` its other options.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from pyspark.sql import SparkSession
 DEFAULT_MASTER = "local[*]"
 DEFAULT_MEMORY = "2g"
 
-# On a small machine the jobs are over before Java's second compiler pays off: with the first one alone, and without
-# a second set of collector threads, the same run took 45 instead of 73 seconds of processor time.
+# On a small machine the jobs are over before Java's second compiler pays off: with the first one alone, and
+# one collector thread, the same run took 45 instead of 73 seconds of processor time.
 CORES_OF_A_SMALL_MACHINE = 4
 QUICK_START_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 # A day of a shop is small: few partitions keep two cores busy, and adaptive execution merges the rest.
@@ -27,7 +27,7 @@ FILES_LISTED_BY_THE_DRIVER = 100_000
 def start_session(
     scratch: Path, name: str = "shopwright", partitions: int = SHUFFLE_PARTITIONS
 ) -> SparkSession:
-    """A Spark session on the loopback interface, without UI, in UTC, with every scratch file under ``scratch``."""
+    """A Spark session in UTC, without UI, on the loopback interface, with scratch files under ``scratch``."""
     scratch.mkdir(parents=True, exist_ok=True)
     builder = SparkSession.builder.appName(name)
     remote = os.environ.get("SPARK_REMOTE")
@@ -50,7 +50,7 @@ def sql_settings(partitions: int) -> dict[str, str]:
         "spark.sql.adaptive.enabled": "true",
         "spark.sql.shuffle.partitions": str(partitions),
         "spark.sql.execution.arrow.pyspark.enabled": "true",
-        # Without it every column expression looks up its line of Python, and failures are logged a second time.
+        # With it every column expression looks up its line of Python, and failures are logged twice.
         "spark.python.sql.dataFrameDebugging.enabled": "false",
         # What is kept between jobs is read a few times within seconds; packing it costs more than it saves.
         "spark.sql.inMemoryColumnarStorage.compressed": "false",

@@ -67,8 +67,8 @@ def with_sessions(events: DataFrame, params: SessionParams = SessionParams()) ->
 def without_repeats(events: DataFrame) -> DataFrame:
     """The actions of each visitor side by side, without those that the source delivered a second time.
 
-    A second delivery has the visitor, instant and ``event_id`` of the first, so it lies next to it in the order
-    that sessions need anyway. Events that share an identifier but differ are the contract's to refuse.
+    A second delivery has the visitor, instant and ``event_id`` of the first, so it lies next to it in the
+    order that sessions need anyway. Events that share an identifier but differ are the contract's to refuse.
     """
     in_order = Window.partitionBy("visitor_id", "source_session_id").orderBy("occurred_at", "event_id")
     is_repeat = F.lag("event_id").over(in_order) == F.col("event_id")

@@ -91,7 +91,7 @@ def write_empty(contract: Contract, folder: str) -> None:
 def _guarded(contract: Contract, name: str) -> SparkColumn:
     if not contract.column(name).required:
         return F.col(name)
-    message = f"input {contract.name}: {name} is required, but a row of the files has no value or column of that name"
+    message = f"input {contract.name}: {name} is required, but a file lacks the column or a row the value"
     return (
         F.coalesce(F.col(name), F.raise_error(F.lit(message)))
         .cast(spark_type(contract.column(name).type))

@@ -1,4 +1,4 @@
-"""A simulated shop: writes feed files as a real shop would, byte-identical for a seed, and its truth beside them."""
+"""A simulated shop: writes feed files as a real shop would, byte-identical for a seed, and its truth."""
 
 from feeds.simulator.faults import FAULTS
 from feeds.simulator.params import SimulationParams, SimulationSummary

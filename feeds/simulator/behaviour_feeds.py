@@ -11,21 +11,26 @@ from feeds.simulator.columns import decimals, feed_table, instants, pick, repeat
 from feeds.simulator.geography import COUNTRIES, CURRENCIES, CURRENCY_OF, DEVICES, EVENT_CHANNELS
 from feeds.simulator.params import SimulationParams
 from feeds.simulator.people import customer_id, visitor_id
-from feeds.simulator.sessions import ADD, EVENT_TYPES, PURCHASE, QUERIES, REMOVE, Events
+from feeds.simulator.sessions import QUERIES
 from feeds.simulator.streams import Array
+from feeds.simulator.visits import ADD, EVENT_TYPES, PURCHASE, REMOVE, Events
 
 
 class BehaviourFeeds:
     """Writes what visitors did as the shop's tracking would."""
 
-    def __init__(self, params: SimulationParams, catalogue: Catalogue, n_customers: int, n_visitors: int) -> None:
+    def __init__(
+        self, params: SimulationParams, catalogue: Catalogue, n_customers: int, n_visitors: int
+    ) -> None:
         self._params = params
         self.skus = words([sku_id(i) for i in range(catalogue.n)])
         self.customers = words([customer_id(i) for i in range(n_customers)])
         self.visitors = words([visitor_id(i) for i in range(n_visitors)])
 
-    def events(self, day: int, events: Events, order_ids: pa.Array, first_order: int, cents: Array) -> pa.Table:
-        """The day's events; ``order_ids`` are those of the day, the first of which is number ``first_order``."""
+    def events(
+        self, day: int, events: Events, order_ids: pa.Array, first_order: int, cents: Array
+    ) -> pa.Table:
+        """The day's events; ``order_ids`` are those of the day, which begin with number ``first_order``."""
         n, label = len(events.at), f"{self._params.date_of(day):%Y%m%d}"
         sessions, currency = events.sessions, CURRENCY_OF[events.sessions.country[events.session]]
         of_session = words([f"s{label}-{i + 1:05d}" for i in range(len(sessions.visitor))])

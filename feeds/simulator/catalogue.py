@@ -1,4 +1,4 @@
-"""The catalogue and its truth: SKUs, base demand, life cycles, suppliers, planted complements and substitutes."""
+"""The catalogue and its truth: SKUs, base demand, life cycles, suppliers, planted pairs."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from feeds.simulator.assortment import ADJECTIVES, BRANDS, CATEGORIES, SUPPLIER_COUNTRIES, VARIANTS
+from feeds.simulator.assortment import ADJECTIVES, BRANDS, CATEGORIES, VARIANTS
 from feeds.simulator.geography import PRICE_LIST_FACTOR
+from feeds.simulator.names import SUPPLIER_COUNTRIES
 from feeds.simulator.params import SimulationParams
 from feeds.simulator.streams import Array, stream
 
@@ -24,8 +25,8 @@ LINES_PER_BASKET = 1.75  # what a seed line brings along, roughly; purchasing ru
 class Catalogue:
     """Everything about SKUs that is settled before the first day; arrays have one element a SKU.
 
-    ``base_rate`` is the expected number of baskets a day that start with the SKU, without seasons. ``partner`` is the
-    complement bought along (-1: none), ``rival`` the substitute.
+    ``base_rate`` is the expected number of baskets a day that start with the SKU, without seasons.
+    ``partner`` is the complement bought along (-1: none), ``rival`` the substitute.
     """
 
     n: int
@@ -75,7 +76,9 @@ def charm(cents: Array) -> Array:
 
 def price_list(euro_cents: Array) -> Array:
     """Prices in cents by SKU and currency."""
-    return np.stack([charm(euro_cents * factor) if factor != 1.0 else euro_cents for factor in PRICE_LIST_FACTOR], 1)
+    return np.stack(
+        [charm(euro_cents * factor) if factor != 1.0 else euro_cents for factor in PRICE_LIST_FACTOR], 1
+    )
 
 
 def build_catalogue(params: SimulationParams) -> Catalogue:
@@ -93,39 +96,65 @@ def build_catalogue(params: SimulationParams) -> Catalogue:
     cost_ratio = np.array([c.cost_ratio for c in CATEGORIES])[category] * rng.uniform(0.85, 1.15, n)
     launch, retire = _life_cycles(n, demand_class)
     base = params.order_rate * popularity / popularity.sum()
-    partner, rival = _pairs(params, demand_class, category, product, base, (launch == 0) & (retire == FOREVER))
+    partner, rival = _pairs(
+        params, demand_class, category, product, base, (launch == 0) & (retire == FOREVER)
+    )
     is_first = (partner >= 0) & (partner > np.arange(n))
     supplier, lead = _supply(params, category, product)
     fortnight = base * LINES_PER_BASKET * mean_units * 14
     packs = np.array([1, 2, 6, 12])
-    pack = packs[np.maximum(np.searchsorted(packs, rng.uniform(0.3, 1.0, n) * fortnight, side="right") - 1, 0)]
+    pack = packs[
+        np.maximum(np.searchsorted(packs, rng.uniform(0.3, 1.0, n) * fortnight, side="right") - 1, 0)
+    ]
     titles = [_titles(int(c), int(b), i) for i, (c, b) in enumerate(zip(category, brand, strict=True))]
     return Catalogue(
-        n=n, category=category, product=product, brand=brand,
-        title_de=tuple(t[0] for t in titles), title_en=tuple(t[1] for t in titles),
+        n=n,
+        category=category,
+        product=product,
+        brand=brand,
+        title_de=tuple(t[0] for t in titles),
+        title_en=tuple(t[1] for t in titles),
         title_zh=tuple(t[2] for t in titles),
-        demand_class=demand_class, base_rate=base, mean_units=mean_units,
-        elasticity=rng.uniform(1.2, 3.0, n), price_cents=price,
+        demand_class=demand_class,
+        base_rate=base,
+        mean_units=mean_units,
+        elasticity=rng.uniform(1.2, 3.0, n),
+        price_cents=price,
         cost_cents=np.maximum(np.floor(price * cost_ratio / 1.2), 10).astype(np.int64),
-        weight_kg=np.round(np.array([c.weight_kg for c in CATEGORIES])[category] * rng.uniform(0.8, 1.3, n), 3),
-        launch_day=launch, retire_day=retire, partner=partner, rival=rival,
+        weight_kg=np.round(
+            np.array([c.weight_kg for c in CATEGORIES])[category] * rng.uniform(0.8, 1.3, n), 3
+        ),
+        launch_day=launch,
+        retire_day=retire,
+        partner=partner,
+        rival=rival,
         partner_ratio=np.where(partner < 0, 0.0, np.where(is_first, ATTACH_RATIO, ATTACH_BACK_RATIO)),
-        supplier=supplier, lead_days=lead, pack_units=pack,
-    )  # fmt: skip
+        supplier=supplier,
+        lead_days=lead,
+        pack_units=pack,
+    )
 
 
 def _life_cycles(n: int, demand_class: Array) -> tuple[Array, Array]:
-    """Launch and retirement days; a tenth of the SKUs each, spread over a year, the first within two months."""
+    """Launch and retirement days: a tenth of the SKUs each, spread over a year, the first ones early."""
     launch, retire = np.zeros(n, np.int64), np.full(n, FOREVER)
     group = max(2, n // 10)
-    late, early = np.flatnonzero(np.arange(n) % 10 == 3)[:group], np.flatnonzero(np.arange(n) % 10 == 8)[:group]
+    late, early = (
+        np.flatnonzero(np.arange(n) % 10 == 3)[:group],
+        np.flatnonzero(np.arange(n) % 10 == 8)[:group],
+    )
     launch[late] = 15 + np.arange(len(late)) * 360 // len(late)
     retire[early] = 35 + np.arange(len(early)) * 360 // len(early)
     return launch, retire
 
 
 def _pairs(
-    params: SimulationParams, demand_class: Array, category: Array, product: Array, base: Array, is_lasting: Array
+    params: SimulationParams,
+    demand_class: Array,
+    category: Array,
+    product: Array,
+    base: Array,
+    is_lasting: Array,
 ) -> tuple[Array, Array]:
     """Planted pairs among lasting smooth SKUs: complements across categories, substitutes within one.
 
@@ -140,10 +169,14 @@ def _pairs(
         while waiting and made < wanted:
             a = waiting.pop(0)
             other = [
-                b for b in waiting
-                if (category[a] != category[b] if is_complement else
-                    category[a] == category[b] and product[a] != product[b])
-            ]  # fmt: skip
+                b
+                for b in waiting
+                if (
+                    category[a] != category[b]
+                    if is_complement
+                    else category[a] == category[b] and product[a] != product[b]
+                )
+            ]
             if not other:
                 continue
             b = other[0]
@@ -170,7 +203,8 @@ def _supply(params: SimulationParams, category: Array, product: Array) -> tuple[
 def _titles(category: int, brand: int, number: int) -> tuple[str, str, str]:
     leaf = CATEGORIES[category]
     name = BRANDS[leaf.root][brand]
-    adjective, variant = ADJECTIVES[(number // 2 * 5) % len(ADJECTIVES)], VARIANTS[(number * 7 + number // 4) % len(VARIANTS)]
+    adjective = ADJECTIVES[(number // 2 * 5) % len(ADJECTIVES)]
+    variant = VARIANTS[(number * 7 + number // 4) % len(VARIANTS)]
     return (
         f"{name} {adjective[0]} {leaf.noun_de} {variant[0]}",
         f"{name} {adjective[1]} {leaf.noun_en} {variant[1]}",

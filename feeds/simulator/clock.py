@@ -1,4 +1,4 @@
-"""The shop's clock: days of the simulation, local midnights, UTC seconds. The only place that knows the zone."""
+"""The shop's clock: local midnights as UTC seconds. The only place that knows the time zone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from feeds.simulator.streams import Array
 
 # Orders by hour of the shop's day: quiet nights, a lunch bump and an evening peak.
 _HOURS = np.array(
-    [6, 3, 2, 1, 1, 2, 5, 12, 22, 32, 38, 40, 42, 38, 36, 36, 38, 42, 50, 58, 62, 54, 36, 16], dtype=np.float64
+    [6, 3, 2, 1, 1, 2, 5, 12, 22, 32, 38, 40, 42, 38, 36, 36, 38, 42, 50, 58, 62, 54, 36, 16],
+    dtype=np.float64,
 )
 _BEYOND = 420  # days after the last that agendas may still point to
 LAST_MINUTES = 40 * 60  # nothing new starts this close to midnight

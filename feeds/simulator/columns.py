@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -11,10 +12,10 @@ import pyarrow.compute as pc
 
 from data_quality.contract import load_contract
 from feeds.simulator.clock import epoch_days
-from feeds.simulator.orders import NEVER
+from feeds.simulator.payments import NEVER
 from feeds.simulator.streams import Array
 
-Values = pa.Array | pa.ChunkedArray
+Values: TypeAlias = pa.Array | pa.ChunkedArray
 
 
 def feed_table(feed: str, **columns: Values) -> pa.Table:

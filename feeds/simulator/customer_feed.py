@@ -23,11 +23,14 @@ class CustomerFeed:
         rng = stream(params.seed, "consents")
         self._consent = rng.random(people.n) < CONSENT_RATIO
         self._segment = np.where(people.registered_day < -365, 1, 0) + (rng.random(people.n) < 0.05)
-        self._registered_at = np.where(
-            people.registered_day < 0,
-            clock.midnights[0] + people.registered_day * 86_400,
-            clock.midnights[np.maximum(np.minimum(people.registered_day, params.days), 0)],
-        ) + people.registered_second // 4
+        self._registered_at = (
+            np.where(
+                people.registered_day < 0,
+                clock.midnights[0] + people.registered_day * 86_400,
+                clock.midnights[np.maximum(np.minimum(people.registered_day, params.days), 0)],
+            )
+            + people.registered_second // 4
+        )
         self._language = words([language(people, i) for i in range(people.n)])
 
     def of_day(self, day: int) -> pa.Table:
@@ -42,15 +45,22 @@ class CustomerFeed:
         self._consent[changed & turns_consent] ^= True
         self._segment[changed & ~turns_consent] = np.minimum(self._segment[changed & ~turns_consent] + 1, 2)
         rows = np.flatnonzero(changed | (registered == day))
-        return self._rows(rows, np.where(changed[rows], self._clock.at(day, 20 * 3600), self._registered_at[rows]))
+        return self._rows(
+            rows, np.where(changed[rows], self._clock.at(day, 20 * 3600), self._registered_at[rows])
+        )
 
     def _rows(self, rows: Array, updated_at: Array) -> pa.Table:
         people = self._people
         return feed_table(
             "customers",
-            customer_id=words([customer_id(i) for i in rows]), registered_at=instants(self._registered_at[rows]),
-            full_name=words([people.full_name(i) for i in rows]), email=words([email(people, i) for i in rows]),
-            phone=words([phone(people, i) for i in rows]), country=pick(words(COUNTRIES), people.country[rows]),
-            language=pick(self._language, rows), segment=pick(words(SEGMENTS), self._segment[rows]),
-            is_marketing_allowed=pa.array(self._consent[rows]), updated_at=instants(updated_at),
-        )  # fmt: skip
+            customer_id=words([customer_id(i) for i in rows]),
+            registered_at=instants(self._registered_at[rows]),
+            full_name=words([people.full_name(i) for i in rows]),
+            email=words([email(people, i) for i in rows]),
+            phone=words([phone(people, i) for i in rows]),
+            country=pick(words(COUNTRIES), people.country[rows]),
+            language=pick(self._language, rows),
+            segment=pick(words(SEGMENTS), self._segment[rows]),
+            is_marketing_allowed=pa.array(self._consent[rows]),
+            updated_at=instants(updated_at),
+        )

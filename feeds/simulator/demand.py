@@ -61,7 +61,12 @@ class Demand:
                 by_category[i] *= spring_festival_factor(today)
         level = WEEK[today.weekday()] * festival_factor(today) * (1 + GROWTH_A_YEAR * day / 365)
         return (
-            catalogue.base_rate * by_category[catalogue.category] * level * promotion * price * self._life(day)
+            catalogue.base_rate
+            * by_category[catalogue.category]
+            * level
+            * promotion
+            * price
+            * self._life(day)
         )
 
     def _life(self, day: int) -> Array:
@@ -72,7 +77,7 @@ class Demand:
         return ramp * fade * (age >= 0) * (rest >= 0)
 
     def draw(self, day: int, rates: Array) -> Baskets:
-        """The baskets of a day: seeds by SKU, then complements, habits and further wishes of their customers."""
+        """The baskets of a day: seeds by SKU, then further wishes and complements."""
         rng = stream(self._params.seed, "baskets", day)
         common = np.exp(rng.normal(0.0, 0.05))
         seeds = rng.poisson(rates * common * rng.gamma(6.0, 1 / 6.0, self._catalogue.n))
@@ -90,7 +95,7 @@ class Demand:
         return Baskets(person, self._clock.shopping_times(rng, day, n), basket, sku, self._units(rng, sku))
 
     def _further(self, rng: np.random.Generator, day: int, rates: Array, person: Array) -> Array:
-        """A further SKU for each line: the habit, or one from a category to the customer's taste; -1 for none."""
+        """A further SKU for each line: the habit, or one to the customer's taste; -1 for none."""
         category = self._people.categories_for(rng, person)
         first, second = self.pick(rng, rates, category), self.pick(rng, rates, category)
         liked = self._people.brand[person, _ROOT_OF_CATEGORY[category]]

@@ -1,7 +1,7 @@
 """Named faults of feed files: what goes wrong in a shop's exports, planted once each and noted in the truth.
 
-A fault changes one file of one feed (``late_events`` two, ``replayed_file`` adds one) within the first 25 days.
-Judging the rows is the business of acceptance, not of this module.
+A fault changes one file of one feed (``late_events`` two, ``replayed_file`` adds one) within the first 25
+days. Judging the rows is the business of acceptance, not of this module.
 """
 
 from __future__ import annotations
@@ -38,26 +38,40 @@ class Fault:
 CATALOGUE: dict[str, Fault] = {
     "duplicate_rows": Fault("events", "three rows are sent twice in one file", "duplicate", "event_id"),
     "replayed_file": Fault("events", "a file is sent again under another name", "file_already_loaded"),
-    "negative_units": Fault("order_lines", "three lines have negative units", "minimum", "units"),
-    "missing_key": Fault("events", "three events have no identifier", "required", "event_id"),
-    "unknown_event_type": Fault("events", "three events are of an unknown kind", "allowed", "event_type"),
-    "future_timestamp": Fault("events", "three events happen ten years ahead", "future", "occurred_at"),
-    "ragged_line": Fault("events", "three lines break off in the middle", "ragged", None),
-    "wrong_type": Fault("order_lines", "three lines spell their units in letters", "type", "units"),
+    "negative_units": Fault("order_lines", "three lines have negative units", "units_minimum", "units"),
+    "missing_key": Fault("events", "three events have no identifier", "event_id_required", "event_id"),
+    "unknown_event_type": Fault(
+        "events", "three events are of an unknown kind", "event_type_allowed", "event_type"
+    ),
+    "future_timestamp": Fault(
+        "events", "three events happen ten years ahead", "occurred_in_the_future", "occurred_at"
+    ),
+    "ragged_line": Fault("events", "three lines break off in the middle", "csv_missing_columns"),
+    "wrong_type": Fault("order_lines", "three lines spell their units in letters", "units_type", "units"),
     "late_events": Fault("events", "a file holds events of three days before", "none", "occurred_at"),
     "out_of_order": Fault("events", "the rows of a file are shuffled", "none"),
     "volume_drop": Fault("events", "a file lacks 40 % of its events", "volume"),
-    "missing_column": Fault("order_status_events", "a file lacks a required column", "missing_column", "status_at"),
-    "currency_unknown": Fault("order_lines", "three lines name no ISO currency", "pattern", "currency"),
+    "missing_column": Fault(
+        "order_status_events", "a file lacks a required column", "missing_column", "status_at"
+    ),
+    "currency_unknown": Fault(
+        "order_lines", "three lines name no ISO currency", "currency_pattern", "currency"
+    ),
     "bad_encoding": Fault("orders", "three names of a file are not UTF-8", "encoding", "recipient_name"),
-    "stock_negative": Fault("stock_levels", "three rows report negative stock", "minimum", "on_hand_units"),
+    "stock_negative": Fault(
+        "stock_levels", "three rows report negative stock", "on_hand_units_minimum", "on_hand_units"
+    ),
 }
 FAULTS: dict[str, str] = {name: fault.description for name, fault in CATALOGUE.items()}
 
 _SPOILED_CELLS = {
-    "negative_units": "-2", "missing_key": "", "unknown_event_type": "teleport", "wrong_type": "two",
-    "currency_unknown": "EURO", "future_timestamp": None,
-}  # fmt: skip
+    "negative_units": "-2",
+    "missing_key": "",
+    "unknown_event_type": "teleport",
+    "wrong_type": "two",
+    "currency_unknown": "EURO",
+    "future_timestamp": None,
+}
 
 
 @dataclass(frozen=True)
@@ -151,7 +165,9 @@ def _chosen(rng: np.random.Generator, lines: Lines) -> Touched:
     return sorted(int(i) + 2 for i in rng.choice(len(lines) - 1, TOUCHED_ROWS, replace=False))
 
 
-def _edited(lines: Lines, number: int, column: str, change: Callable[[str], str], encoding: str = "utf-8") -> bytes:
+def _edited(
+    lines: Lines, number: int, column: str, change: Callable[[str], str], encoding: str = "utf-8"
+) -> bytes:
     """A line of a CSV file with one cell changed."""
     position = next(csv.reader([lines[0].decode()])).index(column)
     cells = next(csv.reader([lines[number - 1].decode()]))
@@ -161,10 +177,14 @@ def _edited(lines: Lines, number: int, column: str, change: Callable[[str], str]
     return text.getvalue().encode(encoding)
 
 
-def _spoil_cells(rng: np.random.Generator, lines: Lines, column: str, value: str | None) -> tuple[Lines, Touched]:
+def _spoil_cells(
+    rng: np.random.Generator, lines: Lines, column: str, value: str | None
+) -> tuple[Lines, Touched]:
     touched, spoiled = _chosen(rng, lines), list(lines)
     for number in touched:
-        spoiled[number - 1] = _edited(lines, number, column, lambda cell: _ten_years_on(cell) if value is None else value)
+        spoiled[number - 1] = _edited(
+            lines, number, column, lambda cell: _ten_years_on(cell) if value is None else value
+        )
     return spoiled, touched
 
 
@@ -176,7 +196,9 @@ def _ten_years_on(instant: str) -> str:
 
 def _duplicate(rng: np.random.Generator, lines: Lines) -> tuple[Lines, Touched]:
     chosen = _chosen(rng, lines)
-    return [*lines, *(lines[number - 1] for number in chosen)], [len(lines) + i + 1 for i in range(len(chosen))]
+    return [*lines, *(lines[number - 1] for number in chosen)], [
+        len(lines) + i + 1 for i in range(len(chosen))
+    ]
 
 
 def _break_off(rng: np.random.Generator, lines: Lines) -> tuple[Lines, Touched]:
@@ -213,6 +235,10 @@ def _latin_1(rng: np.random.Generator, lines: Lines) -> tuple[Lines, Touched]:
 
 
 _WHOLE_FILE: dict[str, Callable[[np.random.Generator, Lines], tuple[Lines, Touched]]] = {
-    "duplicate_rows": _duplicate, "ragged_line": _break_off, "out_of_order": _shuffle, "volume_drop": _drop,
-    "missing_column": _without_column, "bad_encoding": _latin_1,
-}  # fmt: skip
+    "duplicate_rows": _duplicate,
+    "ragged_line": _break_off,
+    "out_of_order": _shuffle,
+    "volume_drop": _drop,
+    "missing_column": _without_column,
+    "bad_encoding": _latin_1,
+}

@@ -9,10 +9,22 @@ SPRING_FESTIVALS = {
     day.year: day
     for day in map(
         date.fromisoformat,
-        ("2020-01-25 2021-02-12 2022-02-01 2023-01-22 2024-02-10 2025-01-29 2026-02-17 2027-02-06 "
-         "2028-01-26 2029-02-13 2030-02-03 2031-01-23").split(),
+        [
+            "2020-01-25",
+            "2021-02-12",
+            "2022-02-01",
+            "2023-01-22",
+            "2024-02-10",
+            "2025-01-29",
+            "2026-02-17",
+            "2027-02-06",
+            "2028-01-26",
+            "2029-02-13",
+            "2030-02-03",
+            "2031-01-23",
+        ],
     )
-}  # fmt: skip
+}
 MAKE_UP_WORKDAYS = ("2025-01-26", "2025-02-08", "2026-02-14", "2026-02-28")
 CLOSED_BEFORE_DAYS, CLOSED_AFTER_DAYS = 5, 12  # Chinese factories around the Spring Festival
 
@@ -61,17 +73,23 @@ def public_holidays(year: int) -> dict[str, dict[date, str]]:
     shared = {new_year: "New Year's Day", monday: "Easter Monday", christmas: "Christmas Day"}
     return {
         "DE": {
-            **shared, friday: "Good Friday", date(year, 5, 1): "Labour Day", boxing: "Second Christmas Day",
-            sunday + timedelta(days=39): "Ascension Day", sunday + timedelta(days=50): "Whit Monday",
+            **shared,
+            friday: "Good Friday",
+            date(year, 5, 1): "Labour Day",
+            boxing: "Second Christmas Day",
+            sunday + timedelta(days=39): "Ascension Day",
+            sunday + timedelta(days=50): "Whit Monday",
             date(year, 10, 3): "German Unity Day",
         },
         "FR": {**shared, date(year, 5, 1): "Labour Day", date(year, 7, 14): "Bastille Day"},
         "GB": {**shared, friday: "Good Friday", boxing: "Boxing Day"},
         "US": {
-            new_year: "New Year's Day", date(year, 7, 4): "Independence Day",
-            thanksgiving(year): "Thanksgiving", christmas: "Christmas Day",
+            new_year: "New Year's Day",
+            date(year, 7, 4): "Independence Day",
+            thanksgiving(year): "Thanksgiving",
+            christmas: "Christmas Day",
         },
-    }  # fmt: skip
+    }
 
 
 def shopping_festivals(year: int) -> list[tuple[str, str, date, int]]:
@@ -111,7 +129,9 @@ def calendar_of(year: int) -> list[CalendarDay]:
             day, kind = first + timedelta(days=offset), "closure"
             rows.append(CalendarDay(f"CNY-{year}", day, "CN", "Spring Festival", kind, announced))
         peak = SPRING_FESTIVALS[year]
-        rows.append(CalendarDay(f"CNY-DAY-{year}", peak, "CN", "Spring Festival", "public_holiday", announced))
+        rows.append(
+            CalendarDay(f"CNY-DAY-{year}", peak, "CN", "Spring Festival", "public_holiday", announced)
+        )
     for text in MAKE_UP_WORKDAYS:
         day = date.fromisoformat(text)
         if day.year == year:

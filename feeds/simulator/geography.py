@@ -1,4 +1,4 @@
-"""Where the shop sells: countries, currencies, taxes, shipping tariffs, promises and the true transit times."""
+"""Where the shop sells: countries, currencies, taxes, tariffs, promises and the true transit times."""
 
 from __future__ import annotations
 
@@ -44,10 +44,13 @@ FEE_PER_MILLE = np.array([14, 25, 18, 18, 2])
 FEE_FIXED_CENTS = np.array([25, 35, 20, 20, 10])
 
 ORDER_CHANNELS = ("web", "app", "marketplace")
-ORDER_CHANNEL_SHARE = np.array([0.36, 0.16, 0.48])  # marketplace orders leave no trace in the shop's own events
+ORDER_CHANNEL_SHARE = np.array(
+    [0.36, 0.16, 0.48]
+)  # marketplace orders leave no trace in the shop's own events
 EVENT_CHANNELS = ("organic", "paid_search", "email", "social", "direct", "affiliate")
 EVENT_CHANNEL_SHARE = np.array([0.33, 0.22, 0.12, 0.10, 0.18, 0.05])
 DEVICES = ("desktop", "mobile", "tablet", "app", "other")
+DESKTOP, MOBILE, TABLET, APP, OTHER = range(5)
 
 ORDER_STATUSES = ("placed", "paid", "packed", "shipped", "delivered", "cancelled", "returned")
 PLACED, PAID, PACKED, SHIPPED, DELIVERED, CANCELLED, RETURNED = range(7)

@@ -1,14 +1,14 @@
-"""Stock and purchasing: units on hand, promised and on order, receipts, stock-outs and the shop's own order rule."""
+"""Stock and purchasing: units on hand, promised and on order, and the shop's own order rule."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from feeds.simulator.assortment import SUPPLIER_COUNTRIES
 from feeds.simulator.catalogue import LINES_PER_BASKET, Catalogue
 from feeds.simulator.clock import Clock
 from feeds.simulator.festivals import supplier_closure
 from feeds.simulator.geography import LOCATION_SHARE
+from feeds.simulator.names import SUPPLIER_COUNTRIES
 from feeds.simulator.params import SimulationParams
 from feeds.simulator.streams import Array, Book, occurrence, running_total_before, stream
 
@@ -38,9 +38,20 @@ class Inventory:
         self.reserved = np.zeros((catalogue.n, 2), np.int64)
         self.on_order = np.zeros((catalogue.n, 2), np.int64)
         self.purchases = Book(
-            sku="i8", location="i8", supplier="i8", ordered_day="i8", expected_day="i8", due_day="i8",
-            shipped_day="i8", ordered="i8", received="i8", line="i8", status="i8", updated_at="i8", code="i8",
-        )  # fmt: skip
+            sku="i8",
+            location="i8",
+            supplier="i8",
+            ordered_day="i8",
+            expected_day="i8",
+            due_day="i8",
+            shipped_day="i8",
+            ordered="i8",
+            received="i8",
+            line="i8",
+            status="i8",
+            updated_at="i8",
+            code="i8",
+        )
         self._open = np.empty(0, np.int64)
         self.sellable_all_day = self.on_hand > 0
 
@@ -121,7 +132,9 @@ class Inventory:
         position = self.available + self.on_order
         calls = self.order_weekday[catalogue.supplier] == today.weekday()
         calls &= (catalogue.launch_day <= day) & (catalogue.retire_day > day + catalogue.lead_days)
-        wanted = np.where(calls[:, None] & (position <= point), np.maximum(top - position, self.moq()[:, None]), 0.0)
+        wanted = np.where(
+            calls[:, None] & (position <= point), np.maximum(top - position, self.moq()[:, None]), 0.0
+        )
         is_launch = (catalogue.launch_day > 0) & (catalogue.listed_day == day)
         wanted = np.where(is_launch[:, None], top, wanted)
         sku, location = np.nonzero(wanted > 0)
@@ -135,21 +148,36 @@ class Inventory:
         supplier = self._catalogue.supplier[sku]
         code = (supplier * 2 + location) * 2 + is_launch
         by_order = np.argsort(code, kind="stable")
-        sku, location, units, supplier = sku[by_order], location[by_order], units[by_order], supplier[by_order]
+        sku, location, units, supplier = (
+            sku[by_order],
+            location[by_order],
+            units[by_order],
+            supplier[by_order],
+        )
         is_launch, code = is_launch[by_order], code[by_order]
         promised = day + np.where(is_launch, 10, self._catalogue.lead_days[sku])
         due = self._due(day, code, promised, is_launch)
         rows = self.purchases.append(
-            sku=sku, location=location, supplier=supplier, ordered_day=day, expected_day=promised, due_day=due,
-            shipped_day=day + (due - day) // 2, ordered=units, received=0, line=occurrence(code) + 1, status=OPEN,
-            updated_at=int(self._clock.at(day, ORDER_HOUR)), code=code,
-        )  # fmt: skip
+            sku=sku,
+            location=location,
+            supplier=supplier,
+            ordered_day=day,
+            expected_day=promised,
+            due_day=due,
+            shipped_day=day + (due - day) // 2,
+            ordered=units,
+            received=0,
+            line=occurrence(code) + 1,
+            status=OPEN,
+            updated_at=int(self._clock.at(day, ORDER_HOUR)),
+            code=code,
+        )
         np.add.at(self.on_order, (sku, location), units)
         self._open = np.concatenate([self._open, rows])
         return rows
 
     def _due(self, day: int, code: Array, promised: Array, is_launch: Array) -> Array:
-        """The true day of receipt: gamma about the promise, one draw an order; later around the Spring Festival."""
+        """The true day of receipt: gamma about the promise, later around the Spring Festival."""
         rng = stream(self._params.seed, "lead times", day)
         far = np.array([c == "CN" for c in SUPPLIER_COUNTRIES])[code // 4]
         shape = 1 / np.where(far, *LEAD_SPREAD) ** 2

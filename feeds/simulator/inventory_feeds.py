@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from feeds.simulator.assortment import SUPPLIER_COUNTRIES, SUPPLIER_NAMES
 from feeds.simulator.catalogue import Catalogue, sku_id
 from feeds.simulator.clock import Clock
 from feeds.simulator.columns import dates, decimals, feed_table, instants, pick, repeat, whole, words
 from feeds.simulator.geography import CURRENCIES, PRICE_LIST_FACTOR
 from feeds.simulator.inventory import CANCELLED, OPEN, PURCHASE_STATUSES, REVIEW_DAYS, Inventory, is_listed
+from feeds.simulator.names import SUPPLIER_COUNTRIES, SUPPLIER_NAMES
 from feeds.simulator.params import SimulationParams
 from feeds.simulator.streams import Array
 
@@ -32,7 +32,9 @@ def supplier_currency(number: int) -> int:
 class InventoryFeeds:
     """Writes stock and purchasing as the shop's warehouse system would."""
 
-    def __init__(self, params: SimulationParams, catalogue: Catalogue, clock: Clock, inventory: Inventory) -> None:
+    def __init__(
+        self, params: SimulationParams, catalogue: Catalogue, clock: Clock, inventory: Inventory
+    ) -> None:
         self._params, self._catalogue, self._clock, self._inventory = params, catalogue, clock, inventory
         self._skus = words([sku_id(i) for i in range(catalogue.n)])
         self._suppliers = words([supplier_id(i) for i in range(len(SUPPLIER_COUNTRIES))])
@@ -56,43 +58,53 @@ class InventoryFeeds:
         on_sale = (catalogue.launch_day <= day)[sku]
         return feed_table(
             "stock_levels",
-            sku=pick(self._skus, sku), location_id=pick(words(self._params.locations), location),
+            sku=pick(self._skus, sku),
+            location_id=pick(words(self._params.locations), location),
             stock_date=dates(self._params.start, np.full(len(sku), day)),
             on_hand_units=whole(inventory.on_hand[sku, location]),
             reserved_units=whole(inventory.reserved[sku, location]),
             in_transit_units=whole(inventory.in_transit(day)[sku, location]),
             backordered_units=whole(np.zeros(len(sku), np.int64)),
             is_in_stock=pa.array(on_sale & (inventory.sellable_all_day[sku, location])),
-        )  # fmt: skip
+        )
 
     def _purchase_rows(self, rows: Array) -> pa.Table:
         book = self._inventory.purchases
         sku, status, supplier = book["sku"][rows], book["status"][rows], book["supplier"][rows]
         start = self._params.start
-        ids = [f"PO-{self._params.date_of(int(d)):%Y%m%d}-{c:02d}"
-               for d, c in zip(book["ordered_day"][rows], book["code"][rows], strict=True)]  # fmt: skip
+        ids = [
+            f"PO-{self._params.date_of(int(d)):%Y%m%d}-{c:02d}"
+            for d, c in zip(book["ordered_day"][rows], book["code"][rows], strict=True)
+        ]
         return feed_table(
             "purchase_orders",
-            purchase_order_id=words(ids), line_number=whole(book["line"][rows]), sku=pick(self._skus, sku),
+            purchase_order_id=words(ids),
+            line_number=whole(book["line"][rows]),
+            sku=pick(self._skus, sku),
             location_id=pick(words(self._params.locations), book["location"][rows]),
-            supplier_id=pick(self._suppliers, supplier), ordered_date=dates(start, book["ordered_day"][rows]),
+            supplier_id=pick(self._suppliers, supplier),
+            ordered_date=dates(start, book["ordered_day"][rows]),
             expected_receipt_date=dates(start, book["expected_day"][rows]),
             received_date=dates(start, book["due_day"][rows], mask=(status == OPEN) | (status == CANCELLED)),
-            ordered_units=whole(book["ordered"][rows]), received_units=whole(book["received"][rows]),
+            ordered_units=whole(book["ordered"][rows]),
+            received_units=whole(book["received"][rows]),
             unit_cost_amount=decimals(self._cost_cents[sku]),
             currency=pick(words(CURRENCIES), self._currency[supplier]),
-            purchase_order_status=pick(words(PURCHASE_STATUSES), status), updated_at=instants(book["updated_at"][rows]),
-        )  # fmt: skip
+            purchase_order_status=pick(words(PURCHASE_STATUSES), status),
+            updated_at=instants(book["updated_at"][rows]),
+        )
 
     def _supplier_rows(self, day: int) -> pa.Table:
         n = len(SUPPLIER_COUNTRIES) if day == 0 else 0
         return feed_table(
             "suppliers",
-            supplier_id=self._suppliers[:n], name=words(SUPPLIER_NAMES[:n]), country=words(SUPPLIER_COUNTRIES[:n]),
+            supplier_id=self._suppliers[:n],
+            name=words(SUPPLIER_NAMES[:n]),
+            country=words(SUPPLIER_COUNTRIES[:n]),
             currency=pick(words(CURRENCIES), self._currency[:n]),
             contact_email=words([f"orders.{i + 1}@supplier.example.com" for i in range(n)]),
             updated_at=instants(np.full(n, self._clock.at(day, 5 * 3600))),
-        )  # fmt: skip
+        )
 
     def _term_rows(self, day: int, skus: Array) -> pa.Table:
         sku, location = np.repeat(skus, 2), np.tile([0, 1], len(skus))
@@ -102,14 +114,19 @@ class InventoryFeeds:
         in_invoice = np.array(PRICE_LIST_FACTOR)[self._currency[supplier]]
         return feed_table(
             "supply_terms",
-            supplier_id=pick(self._suppliers, supplier), sku=pick(self._skus, sku),
+            supplier_id=pick(self._suppliers, supplier),
+            sku=pick(self._skus, sku),
             location_id=pick(words(self._params.locations), location),
             lead_time_days=pa.array(catalogue.lead_days[sku].astype(np.float64)),
-            review_period_days=whole(np.full(len(sku), REVIEW_DAYS)), moq_units=whole(self._inventory.moq()[sku]),
-            pack_size_units=whole(catalogue.pack_units[sku]), unit_cost_amount=decimals(cost),
+            review_period_days=whole(np.full(len(sku), REVIEW_DAYS)),
+            moq_units=whole(self._inventory.moq()[sku]),
+            pack_size_units=whole(catalogue.pack_units[sku]),
+            unit_cost_amount=decimals(cost),
             currency=pick(words(CURRENCIES), self._currency[supplier]),
-            holding_cost_amount=decimals(np.rint(cost * 1e4 * HOLDING_RATIO_A_YEAR / 365).astype(np.int64), 18, 6),
+            holding_cost_amount=decimals(
+                np.rint(cost * 1e4 * HOLDING_RATIO_A_YEAR / 365).astype(np.int64), 18, 6
+            ),
             shortage_cost_amount=decimals(np.rint(margin * 1e4 * in_invoice).astype(np.int64), 18, 6),
             service_level_ratio=repeat(SERVICE_LEVEL, len(sku)),
             updated_at=instants(np.full(len(sku), self._clock.at(day, 5 * 3600))),
-        )  # fmt: skip
+        )

@@ -7,21 +7,38 @@ import numpy as np
 from feeds.simulator.clock import Clock
 from feeds.simulator.festivals import is_dispatch_day
 from feeds.simulator.geography import (
-    CANCELLED, DELIVERED, LOCATION_SHARE, LOST_RATIO, PACKED, PAID, PLACED, RETURNED, SHIPPED,
-    TRANSIT_MEAN_DAYS, TRANSIT_SHAPE,
-)  # fmt: skip
+    CANCELLED,
+    DELIVERED,
+    LOCATION_SHARE,
+    LOST_RATIO,
+    PACKED,
+    PAID,
+    PLACED,
+    RETURNED,
+    SHIPPED,
+    TRANSIT_MEAN_DAYS,
+    TRANSIT_SHAPE,
+)
 from feeds.simulator.inventory import Inventory
-from feeds.simulator.orders import CAPTURED, NEVER, Orders
+from feeds.simulator.orders import Orders
 from feeds.simulator.params import SimulationParams
-from feeds.simulator.streams import Agenda, Array, Book, stream
+from feeds.simulator.payments import CAPTURED, NEVER
+from feeds.simulator.refunds import (
+    CANCELLATION,
+    CHANGED_MIND,
+    DELIVERED_LATE,
+    LOST_IN_TRANSIT,
+    PAYMENT_EXPIRED,
+    REFUND,
+    RETURN,
+    Refunds,
+)
+from feeds.simulator.streams import Agenda, Array, stream
 
 CUT_OFF, FIRST_SCAN, LAST_SCAN = 12 * 3600, 49_200, 64_800  # noon, 13:40, 18:00
 BACKLOG_DAYS = 3.4  # what the shop lets lie; its temporary staff works off the rest
 RETURN_RATIO, SHIPPING_REFUND_RATIO, PARTIAL_RATIO = 0.065, 0.15, 0.5
 LOST_AFTER_DAYS = 30
-REFUND, RETURN, CANCELLATION = range(3)
-REFUND_KINDS = ("refund", "return", "cancellation")
-REASONS = ("changed_mind", "too_small", "damaged", "not_as_described", "delivered_late", "lost_in_transit", "payment_expired")
 
 
 class Logistics:
@@ -32,7 +49,7 @@ class Logistics:
     ) -> None:
         self._params, self._orders, self._inventory = params, orders, inventory
         self._clock, self._agenda = clock, agenda
-        self.refunds = Book(order="i8", line="i8", kind="i1", units="i8", amount="i8", at="i8", reason="i1")
+        self.refunds = Refunds(clock, agenda)
         self._waiting = [np.empty(0, np.int64), np.empty(0, np.int64)]
         self._pace = params.order_rate * LOCATION_SHARE
         self.begin()
@@ -42,11 +59,15 @@ class Logistics:
         self.status_events: list[tuple[Array, int, Array]] = []
         self.paid_attempts = np.empty(0, np.int64)
         self.parcels: list[Array] = []
-        self.refunded: list[Array] = []
+        self.refunds.today = []
 
     def changed_orders(self) -> Array:
         """Orders whose state changed today, ascending."""
-        return np.unique(np.concatenate([e[0] for e in self.status_events])) if self.status_events else np.empty(0, int)
+        return (
+            np.unique(np.concatenate([e[0] for e in self.status_events]))
+            if self.status_events
+            else np.empty(0, int)
+        )
 
     def placed(self, rows: Array) -> None:
         """Note orders placed today."""
@@ -55,7 +76,7 @@ class Logistics:
         self._pace += 0.08 * (placed - self._pace)
 
     def collect_payments(self, day: int) -> None:
-        """Make today's payment attempts, but for those of orders cancelled before; captured orders join the queue."""
+        """Make today's payment attempts unless the order is cancelled; paid orders join the queue."""
         due = self._agenda.take("attempt", day)
         book, attempts = self._orders.book, self._orders.attempts
         order = attempts["order"][due]
@@ -81,13 +102,31 @@ class Logistics:
         line = self._orders.lines_of(rows)
         owner = np.searchsorted(rows, lines["order"][line])
         net = lines["units"][line] * lines["price"][line] - lines["discount"][line]
-        self._inventory.release(lines["sku"][line], book["location"][lines["order"][line]], lines["units"][line])
-        reason = np.where(was_paid, 0, 6)
-        self._refund(lines["order"][line], line, CANCELLATION, lines["units"][line],
-                     np.where(was_paid[owner], net, 0), at[owner], reason[owner], now=True)  # fmt: skip
+        self._inventory.release(
+            lines["sku"][line], book["location"][lines["order"][line]], lines["units"][line]
+        )
+        reason = np.where(was_paid, CHANGED_MIND, PAYMENT_EXPIRED)
+        self.refunds.note(
+            lines["order"][line],
+            line,
+            CANCELLATION,
+            lines["units"][line],
+            np.where(was_paid[owner], net, 0),
+            at[owner],
+            reason[owner],
+            now=True,
+        )
         paid_shipping = np.flatnonzero(was_paid & (book["shipping"][rows] > 0))
-        self._refund(rows[paid_shipping], -1, CANCELLATION, 0, book["shipping"][rows][paid_shipping],
-                     at[paid_shipping], 0, now=True)  # fmt: skip
+        self.refunds.note(
+            rows[paid_shipping],
+            -1,
+            CANCELLATION,
+            0,
+            book["shipping"][rows][paid_shipping],
+            at[paid_shipping],
+            CHANGED_MIND,
+            now=True,
+        )
 
     def dispatch(self, day: int) -> None:
         """Send what capacity allows: express first, then by time of payment; orders paid before noon only."""
@@ -110,7 +149,9 @@ class Logistics:
             book["carrier"][sent] = 2 * book["country"][sent] + rng.integers(0, 2, len(sent))
             self.parcels.append(sent)
             line = self._orders.lines_of(np.sort(sent))
-            self._inventory.dispatch(lines["sku"][line], book["location"][lines["order"][line]], lines["units"][line])
+            self._inventory.dispatch(
+                lines["sku"][line], book["location"][lines["order"][line]], lines["units"][line]
+            )
             self._send(rng, day, sent)
 
     def _capacity(self, rng: np.random.Generator, weekday: int, location: int, backlog: int) -> int:
@@ -145,41 +186,42 @@ class Logistics:
         partial = (rng.random(len(line)) < PARTIAL_RATIO) & (units > 1)
         units = np.where(partial, rng.integers(1, np.maximum(units, 2)), units)
         net = lines["units"][line] * lines["price"][line] - lines["discount"][line]
-        back_at = self._clock.at(day + rng.integers(3, 22, len(line)), rng.integers(9 * 3600, 17 * 3600, len(line)))
-        self._refund(lines["order"][line], line, RETURN, units, net * units // np.maximum(lines["units"][line], 1),
-                     back_at, rng.integers(0, 4, len(line)))  # fmt: skip
+        back_at = self._clock.at(
+            day + rng.integers(3, 22, len(line)), rng.integers(9 * 3600, 17 * 3600, len(line))
+        )
+        self.refunds.note(
+            lines["order"][line],
+            line,
+            RETURN,
+            units,
+            net * units // np.maximum(lines["units"][line], 1),
+            back_at,
+            rng.integers(0, 4, len(line)),
+        )
         is_late = (day > book["promised_day"][arrived]) & (book["shipping"][arrived] > 0)
         sorry = arrived[is_late & (rng.random(len(arrived)) < SHIPPING_REFUND_RATIO)]
         paid_at = self._clock.at(day + 1, rng.integers(9 * 3600, 17 * 3600, len(sorry)))
-        self._refund(sorry, -1, REFUND, 0, book["shipping"][sorry], paid_at, 4)
+        self.refunds.note(sorry, -1, REFUND, 0, book["shipping"][sorry], paid_at, DELIVERED_LATE)
         given_up_at = self._clock.at(day, rng.integers(9 * 3600, 17 * 3600, len(lost)))
-        self._refund(lost, -1, REFUND, 0, book["total"][lost], given_up_at, 5, now=True)
+        self.refunds.note(lost, -1, REFUND, 0, book["total"][lost], given_up_at, LOST_IN_TRANSIT, now=True)
 
     def take_back(self, day: int) -> None:
         """Returns and refunds due today; returned units go back on the shelf."""
         rows, book, lines = self._agenda.take("refund", day), self._orders.book, self._orders.lines
-        self.refunded.append(rows)
-        back = rows[self.refunds["kind"][rows] == RETURN]
-        line, order, units = self.refunds["line"][back], self.refunds["order"][back], self.refunds["units"][back]
+        self.refunds.today.append(rows)
+        back = rows[self.refunds.book["kind"][rows] == RETURN]
+        line, order, units = (
+            self.refunds.book["line"][back],
+            self.refunds.book["order"][back],
+            self.refunds.book["units"][back],
+        )
         np.add.at(lines["returned"], line, units)
         self._inventory.restock(lines["sku"][line], book["location"][order], units)
         for row in np.unique(order):
             mine = self._orders.lines_of(np.array([row]))
             if (lines["units"][mine] == lines["returned"][mine]).all():
-                last = self.refunds["at"][back][order == row].max()
+                last = self.refunds.book["at"][back][order == row].max()
                 self._reach(np.array([row]), RETURNED, np.array([last]))
-
-    def _refund(
-        self, order: Array, line: Array | int, kind: int, units: Array | int, amount: Array, at: Array,
-        reason: Array | int, now: bool = False,
-    ) -> None:  # fmt: skip
-        if not len(order):
-            return
-        rows = self.refunds.append(order=order, line=line, kind=kind, units=units, amount=amount, at=at, reason=reason)
-        if now:
-            self.refunded.append(rows)
-        else:
-            self._agenda.put("refund", self._clock.day_of(at), rows)
 
     def _reach(self, rows: Array, status: int, at: Array) -> None:
         """Move orders to a state."""
@@ -188,5 +230,3 @@ class Logistics:
         self._orders.book["status"][rows] = status
         self._orders.book["updated_at"][rows] = at
         self.status_events.append((rows, status, at))
-
-

@@ -1,4 +1,4 @@
-"""Checkout: baskets become orders with amounts to the cent, payment attempts and, sometimes, a cancellation."""
+"""Checkout: what could be served of a day's baskets becomes orders with amounts to the cent."""
 
 from __future__ import annotations
 
@@ -9,26 +9,29 @@ import numpy as np
 from feeds.simulator.clock import Clock
 from feeds.simulator.demand import Baskets
 from feeds.simulator.geography import (
-    CURRENCY_OF, DISPATCH_PROMISE_DAYS, FREE_STANDARD_FROM_CENTS, LOCATION_OF, METHOD_SHARE, ORDER_CHANNEL_SHARE,
-    PAYMENT_FAILURE_RATIO, PAYMENT_METHODS, PAYMENT_SHARE, PAYMENT_SHARE_CHINESE, PLACED, PROMISE_DAYS,
-    SHIPPING_CENTS, TAX_PERCENT,
-)  # fmt: skip
+    CURRENCY_OF,
+    DISPATCH_PROMISE_DAYS,
+    FREE_STANDARD_FROM_CENTS,
+    LOCATION_OF,
+    METHOD_SHARE,
+    ORDER_CHANNEL_SHARE,
+    PLACED,
+    PROMISE_DAYS,
+    SHIPPING_CENTS,
+    TAX_PERCENT,
+)
 from feeds.simulator.params import SimulationParams
+from feeds.simulator.payments import NEVER, Payments
 from feeds.simulator.people import People
 from feeds.simulator.streams import Agenda, Array, Book, occurrence, stream
 
-NEVER = 2**62
-GUEST_RATIO, COUPON_RATIO, SAMPLE_RATIO, CANCEL_RATIO = 0.12, 0.08, 0.01, 0.025
+GUEST_RATIO, COUPON_RATIO, SAMPLE_RATIO = 0.12, 0.08, 0.01
 COUPON_PERCENT, COUPON_CODE = 10, "WELCOME10"
 MARKETPLACE = 2
-BANK_TRANSFER = PAYMENT_METHODS.index("bank_transfer")
-MOST_ATTEMPTS = 3
-PENDING, CAPTURED, FAILED = range(3)
-PAYMENT_STATUSES = ("pending", "captured", "failed")
 
 
 class Checkout(NamedTuple):
-    """What each basket of a day chose at checkout, and the number of the order it became (-1: nothing left)."""
+    """What each basket of a day chose, and the number of the order it became (-1: nothing left)."""
 
     channel: Array
     is_guest: Array
@@ -39,18 +42,49 @@ class Orders:
     """The books of orders, lines and payment attempts, and the agenda of what follows from them."""
 
     def __init__(self, params: SimulationParams, people: People, clock: Clock, agenda: Agenda) -> None:
-        self._params, self._people, self._clock, self._agenda = params, people, clock, agenda
+        self._params, self._people, self._clock = params, people, clock
         self.book = Book(
-            day="i4", number="i4", person="i4", is_guest="?", country="i1", location="i1", channel="i1", method="i1",
-            pay_method="i1", has_coupon="?", ordered_at="i8", captured_at="i8", cancel_at="i8", updated_at="i8",
-            status="i1", gross="i8", discount="i8", shipping="i8", tax="i8", total="i8", promised_dispatch_at="i8",
-            promised_day="i4", first_line="i8", n_lines="i4", dispatched_at="i8", delivered_at="i8", carrier="i1",
-        )  # fmt: skip
+            day="i4",
+            number="i4",
+            person="i4",
+            is_guest="?",
+            country="i1",
+            location="i1",
+            channel="i1",
+            method="i1",
+            pay_method="i1",
+            has_coupon="?",
+            ordered_at="i8",
+            captured_at="i8",
+            cancel_at="i8",
+            updated_at="i8",
+            status="i1",
+            gross="i8",
+            discount="i8",
+            shipping="i8",
+            tax="i8",
+            total="i8",
+            promised_dispatch_at="i8",
+            promised_day="i4",
+            first_line="i8",
+            n_lines="i4",
+            dispatched_at="i8",
+            delivered_at="i8",
+            carrier="i1",
+        )
         self.lines = Book(
-            order="i8", number="i4", sku="i4", units="i8", price="i8", discount="i8", tax="i8", campaign="i4",
+            order="i8",
+            number="i4",
+            sku="i4",
+            units="i8",
+            price="i8",
+            discount="i8",
+            tax="i8",
+            campaign="i4",
             returned="i8",
-        )  # fmt: skip
-        self.attempts = Book(order="i8", number="i4", status="i1", at="i8", code="i1")
+        )
+        self._payments = Payments(people, clock, agenda)
+        self.attempts = self._payments.attempts
 
     def location_of(self, person: Array) -> Array:
         """The stock location that serves each customer."""
@@ -65,7 +99,7 @@ class Orders:
     def place(
         self, day: int, baskets: Baskets, filled: Array, cents: Array, percent: Array, campaign: Array
     ) -> Checkout:
-        """Turn what could be served of a day's baskets into orders; ``cents`` are prices by SKU and currency."""
+        """Turn what could be served into orders; ``cents`` are prices by SKU and currency."""
         rng, n = stream(self._params.seed, "checkout", day), baskets.n
         draws = rng.random((7, n))
         channel = np.searchsorted(np.cumsum(ORDER_CHANNEL_SHARE)[:-1], draws[0])
@@ -80,7 +114,15 @@ class Orders:
         has_coupon = draws[3] < COUPON_RATIO
         order_of[served] = self.book.n + np.arange(len(served))
         amounts = self._add_lines(
-            order_of, baskets, filled, cents[:, CURRENCY_OF[country]], percent, campaign, has_coupon, draws[4], country
+            order_of,
+            baskets,
+            filled,
+            cents[:, CURRENCY_OF[country]],
+            percent,
+            campaign,
+            has_coupon,
+            draws[4],
+            country,
         )
         net = amounts["gross"] - amounts["discount"]
         shipping = SHIPPING_CENTS[method, country]
@@ -88,23 +130,52 @@ class Orders:
         tax = amounts["tax"] + tax_within(shipping, country)
         ordered_at = baskets.wanted_at[served]
         rows = self.book.append(
-            day=day, number=np.arange(len(served)) + 1, person=person, is_guest=is_guest[served], country=country,
-            location=LOCATION_OF[country], channel=channel[served], method=method,
-            pay_method=self._pay_methods(person, draws[5]), has_coupon=has_coupon, ordered_at=ordered_at,
-            captured_at=NEVER, cancel_at=NEVER, updated_at=ordered_at, status=PLACED, gross=amounts["gross"],
-            discount=amounts["discount"], shipping=shipping, tax=tax, total=net + shipping,
-            promised_dispatch_at=self._clock.at(self._workday(day + DISPATCH_PROMISE_DAYS[method]), 18 * 3600),
-            promised_day=self._workday(day + PROMISE_DAYS[method, country]), first_line=amounts["first_line"],
-            n_lines=amounts["n_lines"], dispatched_at=NEVER, delivered_at=NEVER, carrier=0,
-        )  # fmt: skip
-        self._pay(rng, rows)
-        self._plan_cancellations(rng, rows, draws[6])
+            day=day,
+            number=np.arange(len(served)) + 1,
+            person=person,
+            is_guest=is_guest[served],
+            country=country,
+            location=LOCATION_OF[country],
+            channel=channel[served],
+            method=method,
+            pay_method=self._payments.methods(person, draws[5]),
+            has_coupon=has_coupon,
+            ordered_at=ordered_at,
+            captured_at=NEVER,
+            cancel_at=NEVER,
+            updated_at=ordered_at,
+            status=PLACED,
+            gross=amounts["gross"],
+            discount=amounts["discount"],
+            shipping=shipping,
+            tax=tax,
+            total=net + shipping,
+            promised_dispatch_at=self._clock.at(
+                self._workday(day + DISPATCH_PROMISE_DAYS[method]), 18 * 3600
+            ),
+            promised_day=self._workday(day + PROMISE_DAYS[method, country]),
+            first_line=amounts["first_line"],
+            n_lines=amounts["n_lines"],
+            dispatched_at=NEVER,
+            delivered_at=NEVER,
+            carrier=0,
+        )
+        self._payments.plan(rng, self.book, rows)
+        self._payments.plan_cancellations(rng, self.book, rows, draws[6])
         return Checkout(channel, is_guest, order_of)
 
     def _add_lines(
-        self, order_of: Array, baskets: Baskets, filled: Array, cents: Array, percent: Array, campaign: Array,
-        has_coupon: Array, sample: Array, country: Array,
-    ) -> dict[str, Array]:  # fmt: skip
+        self,
+        order_of: Array,
+        baskets: Baskets,
+        filled: Array,
+        cents: Array,
+        percent: Array,
+        campaign: Array,
+        has_coupon: Array,
+        sample: Array,
+        country: Array,
+    ) -> dict[str, Array]:
         """Book the lines that got units and return the sums by order; ``cents`` has a column an order."""
         got = np.flatnonzero(filled > 0)
         first_order = int(order_of[order_of >= 0][0])
@@ -116,10 +187,12 @@ class Orders:
         order = np.concatenate([order, gifts])
         zero = np.zeros(len(gifts), np.int64)
         columns = {
-            "sku": np.concatenate([sku, zero - 1]), "units": np.concatenate([units, zero + 1]),
-            "price": np.concatenate([price, zero]), "discount": np.concatenate([promoted + coupon, zero]),
+            "sku": np.concatenate([sku, zero - 1]),
+            "units": np.concatenate([units, zero + 1]),
+            "price": np.concatenate([price, zero]),
+            "discount": np.concatenate([promoted + coupon, zero]),
             "campaign": np.concatenate([campaign[sku], zero - 1]),
-        }  # fmt: skip
+        }
         by_order = np.argsort(order, kind="stable")
         order, columns = order[by_order], {name: values[by_order] for name, values in columns.items()}
         gross = columns["price"] * columns["units"]
@@ -139,48 +212,6 @@ class Orders:
     def _workday(self, day: Array) -> Array:
         """The day itself, or the Monday after a Sunday."""
         return day + ((self._params.start.weekday() + day) % 7 == 6)
-
-    def _pay_methods(self, person: Array, u: Array) -> Array:
-        share = np.where(
-            self._people.is_chinese[person][:, None], PAYMENT_SHARE_CHINESE, PAYMENT_SHARE[self._people.country[person]]
-        )
-        return np.minimum((u[:, None] > np.cumsum(share, axis=1)).sum(1), len(PAYMENT_METHODS) - 1)
-
-    def _pay(self, rng: np.random.Generator, rows: Array) -> None:
-        """Plan the attempts: failures first, then the capture; bank transfers stay pending for days."""
-        method, at = self.book["pay_method"][rows], self.book["ordered_at"][rows] + rng.integers(20, 180, len(rows))
-        fails = rng.random((MOST_ATTEMPTS, len(rows))) < PAYMENT_FAILURE_RATIO[method] * np.array([[1.0], [5.0], [6.0]])
-        n_failed = np.cumprod(fails, axis=0).sum(0)
-        waits = rng.integers(300, 5_400, (MOST_ATTEMPTS, len(rows)))
-        codes = rng.integers(0, 4, (MOST_ATTEMPTS, len(rows)))
-        transfer, transfer_wait = method == BANK_TRANSFER, rng.integers(20 * 3600, 70 * 3600, len(rows))
-        for number in range(MOST_ATTEMPTS):
-            failed = np.flatnonzero(n_failed > number)
-            self._attempt(rows[failed], number + 1, FAILED, at[failed], codes[number, failed])
-            captured = np.flatnonzero((n_failed == number) & ~transfer)
-            self._attempt(rows[captured], number + 1, CAPTURED, at[captured], -1)
-            at = at + waits[number]
-        first = self.book["ordered_at"][rows] + 60
-        self._attempt(rows[transfer], 1, PENDING, first[transfer], -1)
-        self._attempt(rows[transfer], 2, CAPTURED, (first + transfer_wait)[transfer], -1)
-
-    def _attempt(self, rows: Array, number: int, status: int, at: Array, code: Array | int) -> None:
-        if not len(rows):
-            return
-        attempts = self.attempts.append(order=rows, number=number, status=status, at=at, code=code)
-        self._agenda.put("attempt", self._clock.day_of(at), attempts)
-        if status == CAPTURED:
-            self.book["captured_at"][rows] = at
-
-    def _plan_cancellations(self, rng: np.random.Generator, rows: Array, u: Array) -> None:
-        """Some customers change their minds; what was never paid expires after one to three days."""
-        at = self.book["ordered_at"][rows]
-        regret, expiry = at + rng.integers(1_800, 36 * 3600, len(rows)), at + rng.integers(86_400, 3 * 86_400, len(rows))
-        unpaid = self.book["captured_at"][rows] == NEVER
-        cancel_at = np.where(unpaid, expiry, np.where(u < CANCEL_RATIO, regret, NEVER))
-        self.book["cancel_at"][rows] = cancel_at
-        planned = np.flatnonzero(cancel_at < NEVER)
-        self._agenda.put("cancel", self._clock.day_of(cancel_at[planned]), rows[planned])
 
 
 def tax_within(cents: Array, country: Array) -> Array:

@@ -42,7 +42,9 @@ class SimulationParams:
         if not 2020 <= self.start.year <= 2028:
             raise ValueError(f"Got start={self.start}, but the festival table covers starts in 2020 to 2028.")
         if self.currency != "EUR":
-            raise ValueError(f"Got currency={self.currency!r}, but the simulated shop keeps its books in EUR.")
+            raise ValueError(
+                f"Got currency={self.currency!r}, but the simulated shop keeps its books in EUR."
+            )
         if unknown := sorted(set(self.faults) - set(FAULTS)):
             raise ValueError(f"Got unknown faults {unknown}, but expected some of {sorted(FAULTS)}.")
         if self.faults and self.days < FEWEST_DAYS_WITH_FAULTS:

@@ -1,4 +1,4 @@
-"""Customers and their truth: countries, tastes, favourite brands, habits, devices. Personal data is made up."""
+"""Customers and their truth: countries, tastes, brands, habits, devices. Personal data is made up."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from feeds.simulator.assortment import CATEGORIES, FIRST_NAMES, LAST_NAMES, ROOTS
+from feeds.simulator.assortment import CATEGORIES, ROOTS
 from feeds.simulator.catalogue import FOREVER, Catalogue
 from feeds.simulator.geography import COUNTRIES, COUNTRY_SHARE, DIALLING_CODES, LANGUAGES
+from feeds.simulator.names import FIRST_NAMES, LAST_NAMES
 from feeds.simulator.params import SimulationParams
 from feeds.simulator.streams import Array, stream
 
@@ -21,9 +22,9 @@ HABIT_RATIO = 0.3  # of further lines go to the customer's habit
 class People:
     """Customers in the order of their registration; arrays have one element a customer.
 
-    ``taste`` has a row a customer and a column a category and sums to 1; ``brand`` a column a root category;
-    ``habit`` is a consumable SKU the customer buys again and again (-1: none); ``registered_day`` is negative for
-    those who came before the first day.
+    ``taste`` has a row a customer and a column a category and sums to 1; ``brand`` a column a root
+    category; ``habit`` is a consumable SKU bought again and again (-1: none); ``registered_day`` is negative
+    for those who came before the first day.
     """
 
     n: int
@@ -99,20 +100,31 @@ def build_people(params: SimulationParams, catalogue: Catalogue) -> People:
     activity = np.exp(rng.normal(0.0, 0.9, n))
     country = rng.choice(len(COUNTRIES), n, p=COUNTRY_SHARE)
     old = int(n * 0.55)
-    registered = np.concatenate([-1 - np.arange(old)[::-1] * 730 // old, np.arange(n - old) * 365 // (n - old)])
+    registered = np.concatenate(
+        [-1 - np.arange(old)[::-1] * 730 // old, np.arange(n - old) * 365 // (n - old)]
+    )
     device = np.arange(n)
     is_shared = (rng.random(n) < 0.01) & (device > 0)
     device[is_shared] -= 1
     numbers = rng.integers(10_000, 99_999, n)
     letters = rng.integers(0, 26, (n, 3))
     return People(
-        n=n, country=country, is_chinese=rng.random(n) < 0.07, taste=taste,
-        brand=rng.integers(0, 4, (n, len(ROOTS))), habit=_habits(rng, catalogue, taste),
-        registered_day=registered, registered_second=rng.integers(6 * 3600, 22 * 3600, n),
-        first_name=rng.integers(0, len(FIRST_NAMES), n), last_name=rng.integers(0, len(LAST_NAMES), n),
-        postcode=tuple(_postcode(int(c), int(k), tuple(x)) for c, k, x in zip(country, numbers, letters, strict=True)),
-        device=device, activity_by_category=np.cumsum(activity[:, None] * taste, axis=0).T.copy(),
-    )  # fmt: skip
+        n=n,
+        country=country,
+        is_chinese=rng.random(n) < 0.07,
+        taste=taste,
+        brand=rng.integers(0, 4, (n, len(ROOTS))),
+        habit=_habits(rng, catalogue, taste),
+        registered_day=registered,
+        registered_second=rng.integers(6 * 3600, 22 * 3600, n),
+        first_name=rng.integers(0, len(FIRST_NAMES), n),
+        last_name=rng.integers(0, len(LAST_NAMES), n),
+        postcode=tuple(
+            _postcode(int(c), int(k), tuple(x)) for c, k, x in zip(country, numbers, letters, strict=True)
+        ),
+        device=device,
+        activity_by_category=np.cumsum(activity[:, None] * taste, axis=0).T.copy(),
+    )
 
 
 def _habits(rng: np.random.Generator, catalogue: Catalogue, taste: Array) -> Array:

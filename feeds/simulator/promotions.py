@@ -35,12 +35,17 @@ class Promotions:
     def __init__(self, params: SimulationParams, catalogue: Catalogue) -> None:
         self._params, self._catalogue = params, catalogue
         self.campaigns = sorted(
-            (*self._ordinary(), *self._festive()), key=lambda campaign: (campaign.first_day, campaign.promotion_id)
+            (*self._ordinary(), *self._festive()),
+            key=lambda campaign: (campaign.first_day, campaign.promotion_id),
         )
 
     def announced_on(self, day: int) -> list[Campaign]:
         """Campaigns that become known on a day; on day 0 also those known before."""
-        return [c for c in self.campaigns if c.announced_day == day or (day == 0 and c.announced_day < 0 <= c.last_day)]
+        return [
+            c
+            for c in self.campaigns
+            if c.announced_day == day or (day == 0 and c.announced_day < 0 <= c.last_day)
+        ]
 
     def percent_on(self, day: int) -> tuple[Array, Array]:
         """Percent off and number of the campaign (-1: none) by SKU; the first campaign of a SKU wins."""
@@ -67,7 +72,9 @@ class Promotions:
             rng = stream(self._params.seed, "promotions", k)
             first = 9 + k * CYCLE_DAYS + int(rng.integers(0, 5))
             last = first + int(rng.integers(5, 10))
-            made.append(self._campaign(rng, f"PR-{k + 1:03d}", f"Offers of the fortnight {k + 1}", 0.05, first, last))
+            made.append(
+                self._campaign(rng, f"PR-{k + 1:03d}", f"Offers of the fortnight {k + 1}", 0.05, first, last)
+            )
         return made
 
     def _festive(self) -> list[Campaign]:
@@ -77,7 +84,9 @@ class Promotions:
                 first = (opening - start).days
                 if first >= 0:
                     rng = stream(self._params.seed, f"festival {code}", year)
-                    made.append(self._campaign(rng, f"PR-{code}-{year}", f"{name} {year}", 0.12, first, first + n - 1))
+                    made.append(
+                        self._campaign(rng, f"PR-{code}-{year}", f"{name} {year}", 0.12, first, first + n - 1)
+                    )
         return made
 
     def _campaign(

@@ -1,4 +1,4 @@
-"""Rows of the sales feeds: orders, lines, state changes, payments, refunds, parcels, customers."""
+"""Rows of the sales feeds: orders, lines, state changes, payments, refunds."""
 
 from __future__ import annotations
 
@@ -11,14 +11,25 @@ from feeds.simulator.catalogue import Catalogue
 from feeds.simulator.clock import Clock
 from feeds.simulator.columns import dates, decimals, feed_table, instants, pick, repeat, whole, words
 from feeds.simulator.geography import (
-    ARRIVED, CARRIERS, COUNTRIES, CURRENCIES, CURRENCY_OF, DELIVERED, FEE_FIXED_CENTS, FEE_PER_MILLE, FAILURE_CODES,
-    IN_TRANSIT, LOST, METHODS, ORDER_CHANNELS, ORDER_STATUSES, PAYMENT_METHODS, RETURNED, SHIPMENT_STATUSES,
-)  # fmt: skip
-from feeds.simulator.logistics import REASONS, REFUND_KINDS, Logistics
-from feeds.simulator.orders import CAPTURED, COUPON_CODE, MARKETPLACE, NEVER, PAYMENT_STATUSES, Orders, order_id
+    COUNTRIES,
+    CURRENCIES,
+    CURRENCY_OF,
+    FAILURE_CODES,
+    FEE_FIXED_CENTS,
+    FEE_PER_MILLE,
+    METHODS,
+    ORDER_CHANNELS,
+    ORDER_STATUSES,
+    PAYMENT_METHODS,
+)
+from feeds.simulator.logistics import Logistics
+from feeds.simulator.orders import COUPON_CODE, MARKETPLACE, Orders, order_id
 from feeds.simulator.params import SimulationParams
+from feeds.simulator.payments import CAPTURED, PAYMENT_STATUSES
 from feeds.simulator.people import People
 from feeds.simulator.promotions import Promotions
+from feeds.simulator.refunds import REASONS, REFUND_KINDS
+from feeds.simulator.shipment_feed import ShipmentFeed
 from feeds.simulator.streams import Array
 
 SAMPLE_SKU, SAMPLE_TITLE = "SAMPLE", "Gratisprobe"
@@ -28,13 +39,21 @@ class SalesFeeds:
     """Writes the books of a day as the shop's systems would export them."""
 
     def __init__(
-        self, params: SimulationParams, catalogue: Catalogue, people: People, clock: Clock, orders: Orders,
-        logistics: Logistics, promotions: Promotions, behaviour: BehaviourFeeds,
-    ) -> None:  # fmt: skip
-        self._params, self._catalogue, self._people, self._clock = params, catalogue, people, clock
+        self,
+        params: SimulationParams,
+        catalogue: Catalogue,
+        people: People,
+        clock: Clock,
+        orders: Orders,
+        logistics: Logistics,
+        promotions: Promotions,
+        behaviour: BehaviourFeeds,
+    ) -> None:
+        self._params = params
         self._orders, self._logistics, self._behaviour = orders, logistics, behaviour
         self._promotion_ids = words([c.promotion_id for c in promotions.campaigns])
         self._titles = words(catalogue.title_de)
+        self._shipments = ShipmentFeed(params, catalogue, clock, orders)
         self._ids = np.empty(0, object)
         self._visitors = np.empty(0, np.int64)
         self._names = words([people.full_name(i) for i in range(people.n)])
@@ -59,15 +78,36 @@ class SalesFeeds:
             "order_lines": self._line_rows(placed),
             "order_status_events": self._status_rows(),
             "payments": self._payment_rows(self._logistics.paid_attempts),
-            "refunds": self._refund_rows(np.concatenate([np.empty(0, np.int64), *self._logistics.refunded])),
-            "shipments": self._shipment_rows(day),
+            "refunds": self._refund_rows(
+                np.concatenate([np.empty(0, np.int64), *self._logistics.refunds.today])
+            ),
+            "shipments": self._shipments.of_day(day, self._logistics.parcels, self.ids),
         }
 
     def _order_rows(self, rows: Array) -> pa.Table:
-        book = {name: self._orders.book[name][rows] for name in (
-            "person", "is_guest", "country", "location", "channel", "method", "pay_method", "has_coupon", "ordered_at",
-            "updated_at", "status", "gross", "discount", "shipping", "tax", "total", "promised_dispatch_at", "promised_day",
-        )}  # fmt: skip
+        book = {
+            name: self._orders.book[name][rows]
+            for name in (
+                "person",
+                "is_guest",
+                "country",
+                "location",
+                "channel",
+                "method",
+                "pay_method",
+                "has_coupon",
+                "ordered_at",
+                "updated_at",
+                "status",
+                "gross",
+                "discount",
+                "shipping",
+                "tax",
+                "total",
+                "promised_dispatch_at",
+                "promised_day",
+            )
+        }
         return feed_table(
             "orders",
             order_id=self.ids(rows),
@@ -75,7 +115,8 @@ class SalesFeeds:
             visitor_id=pick(
                 self._behaviour.visitors, np.where(book["channel"] == MARKETPLACE, -1, self._visitors[rows])
             ),
-            ordered_at=instants(book["ordered_at"]), updated_at=instants(book["updated_at"]),
+            ordered_at=instants(book["ordered_at"]),
+            updated_at=instants(book["updated_at"]),
             order_status=pick(words(ORDER_STATUSES), book["status"]),
             channel=pick(words(ORDER_CHANNELS), book["channel"]),
             location_id=pick(words(self._params.locations), book["location"]),
@@ -84,14 +125,16 @@ class SalesFeeds:
             shipping_postcode=pick(self._postcodes, book["person"]),
             recipient_name=pick(self._names, book["person"]),
             currency=pick(words(CURRENCIES), CURRENCY_OF[book["country"]]),
-            gross_amount=decimals(book["gross"]), discount_amount=decimals(book["discount"]),
-            shipping_amount=decimals(book["shipping"]), tax_amount=decimals(book["tax"]),
+            gross_amount=decimals(book["gross"]),
+            discount_amount=decimals(book["discount"]),
+            shipping_amount=decimals(book["shipping"]),
+            tax_amount=decimals(book["tax"]),
             total_amount=decimals(book["total"]),
             coupon_code=pick(words([COUPON_CODE]), np.where(book["has_coupon"], 0, -1)),
             payment_method=pick(words(PAYMENT_METHODS), book["pay_method"]),
             promised_dispatch_at=instants(book["promised_dispatch_at"]),
             promised_delivery_date=dates(self._params.start, book["promised_day"]),
-        )  # fmt: skip
+        )
 
     def _line_rows(self, placed: Array) -> pa.Table:
         rows = self._orders.lines_of(placed, products_only=False)
@@ -100,16 +143,19 @@ class SalesFeeds:
         is_sample = pa.array(sku < 0)
         return feed_table(
             "order_lines",
-            order_id=self.ids(order), line_number=whole(lines["number"][rows]),
+            order_id=self.ids(order),
+            line_number=whole(lines["number"][rows]),
             sku=pc.if_else(is_sample, SAMPLE_SKU, pick(self._behaviour.skus, sku)),
             line_kind=pc.if_else(is_sample, "sample", repeat("product", len(rows))),
-            ordered_at=instants(self._orders.book["ordered_at"][order]), units=whole(lines["units"][rows]),
-            unit_price_amount=decimals(lines["price"][rows]), discount_amount=decimals(lines["discount"][rows]),
+            ordered_at=instants(self._orders.book["ordered_at"][order]),
+            units=whole(lines["units"][rows]),
+            unit_price_amount=decimals(lines["price"][rows]),
+            discount_amount=decimals(lines["discount"][rows]),
             tax_amount=decimals(lines["tax"][rows]),
             currency=pick(words(CURRENCIES), CURRENCY_OF[self._orders.book["country"][order]]),
             promotion_id=pick(self._promotion_ids, lines["campaign"][rows]),
             title=pc.if_else(is_sample, SAMPLE_TITLE, pick(self._titles, sku)),
-        )  # fmt: skip
+        )
 
     def _status_rows(self) -> pa.Table:
         happened = self._logistics.status_events
@@ -118,58 +164,51 @@ class SalesFeeds:
         at = np.concatenate([np.empty(0, np.int64), *(at for _, _, at in happened)])
         in_time = np.lexsort((status, order, at))
         return feed_table(
-            "order_status_events", order_id=self.ids(order[in_time]),
-            order_status=pick(words(ORDER_STATUSES), status[in_time]), status_at=instants(at[in_time]),
-        )  # fmt: skip
+            "order_status_events",
+            order_id=self.ids(order[in_time]),
+            order_status=pick(words(ORDER_STATUSES), status[in_time]),
+            status_at=instants(at[in_time]),
+        )
 
     def _payment_rows(self, rows: Array) -> pa.Table:
         attempts, book = self._orders.attempts, self._orders.book
         order, status = attempts["order"][rows], attempts["status"][rows]
         total, method = book["total"][order], book["pay_method"][order]
-        fee = np.where(status == CAPTURED, (total * FEE_PER_MILLE[method] + 500) // 1_000 + FEE_FIXED_CENTS[method], 0)
+        fee = np.where(
+            status == CAPTURED, (total * FEE_PER_MILLE[method] + 500) // 1_000 + FEE_FIXED_CENTS[method], 0
+        )
         ids = [f"{o}-P{k}" for o, k in zip(self._ids[order], attempts["number"][rows], strict=True)]
         return feed_table(
-            "payments", payment_id=words(ids), order_id=self.ids(order),
-            payment_method=pick(words(PAYMENT_METHODS), method), payment_status=pick(words(PAYMENT_STATUSES), status),
-            amount=decimals(total), fee_amount=decimals(fee), currency=pick(words(CURRENCIES), CURRENCY_OF[book["country"][order]]),
-            failure_code=pick(words(FAILURE_CODES), attempts["code"][rows]), paid_at=instants(attempts["at"][rows]),
-        )  # fmt: skip
+            "payments",
+            payment_id=words(ids),
+            order_id=self.ids(order),
+            payment_method=pick(words(PAYMENT_METHODS), method),
+            payment_status=pick(words(PAYMENT_STATUSES), status),
+            amount=decimals(total),
+            fee_amount=decimals(fee),
+            currency=pick(words(CURRENCIES), CURRENCY_OF[book["country"][order]]),
+            failure_code=pick(words(FAILURE_CODES), attempts["code"][rows]),
+            paid_at=instants(attempts["at"][rows]),
+        )
 
     def _refund_rows(self, rows: Array) -> pa.Table:
-        refunds, book, lines = self._logistics.refunds, self._orders.book, self._orders.lines
+        refunds, book, lines = self._logistics.refunds.book, self._orders.book, self._orders.lines
         rows = rows[np.lexsort((rows, refunds["at"][rows]))]
         order, line = refunds["order"][rows], refunds["line"][rows]
         has_line, held = line >= 0, np.maximum(line, 0)
         return feed_table(
-            "refunds", refund_id=words([f"R{row + 1:07d}" for row in rows]), order_id=self.ids(order),
+            "refunds",
+            refund_id=words([f"R{row + 1:07d}" for row in rows]),
+            order_id=self.ids(order),
             line_number=whole(lines["number"][held], mask=~has_line),
-            customer_id=pick(self._behaviour.customers, np.where(book["is_guest"][order], -1, book["person"][order])),
+            customer_id=pick(
+                self._behaviour.customers, np.where(book["is_guest"][order], -1, book["person"][order])
+            ),
             sku=pick(self._behaviour.skus, np.where(has_line, lines["sku"][held], -1)),
-            refund_kind=pick(words(REFUND_KINDS), refunds["kind"][rows]), units=whole(refunds["units"][rows]),
+            refund_kind=pick(words(REFUND_KINDS), refunds["kind"][rows]),
+            units=whole(refunds["units"][rows]),
             refund_amount=decimals(refunds["amount"][rows]),
             currency=pick(words(CURRENCIES), CURRENCY_OF[book["country"][order]]),
-            refunded_at=instants(refunds["at"][rows]), reason=pick(words(REASONS), refunds["reason"][rows]),
-        )  # fmt: skip
-
-    def _shipment_rows(self, day: int) -> pa.Table:
-        rows = np.unique(np.concatenate([np.empty(0, np.int64), *self._logistics.parcels]))
-        book, lines = self._orders.book, self._orders.lines
-        delivered_at, left_at = book["delivered_at"][rows], book["dispatched_at"][rows]
-        has_arrived = (book["status"][rows] == DELIVERED) | (book["status"][rows] == RETURNED)
-        is_lost = (delivered_at == NEVER) & (left_at < self._clock.midnights[day])
-        state = np.where(has_arrived, ARRIVED, np.where(is_lost, LOST, IN_TRANSIT))
-        updated = np.where(has_arrived, delivered_at, np.where(is_lost, self._clock.at(day, 17 * 3600), left_at))
-        grams = np.zeros(self._orders.book.n, np.int64)
-        line = self._orders.lines_of(rows)
-        weight = np.rint(self._catalogue.weight_kg[lines["sku"][line]] * 1000).astype(np.int64)
-        np.add.at(grams, lines["order"][line], weight * lines["units"][line])
-        return feed_table(
-            "shipments", shipment_id=pc.binary_join_element_wise("S", self.ids(rows), ""), order_id=self.ids(rows),
-            location_id=pick(words(self._params.locations), book["location"][rows]),
-            carrier=pick(words(CARRIERS), book["carrier"][rows]), shipping_method=pick(words(METHODS), book["method"][rows]),
-            shipment_status=pick(words(SHIPMENT_STATUSES), state),
-            destination_country=pick(words(COUNTRIES), book["country"][rows]), dispatched_at=instants(left_at),
-            delivered_at=instants(np.where(has_arrived, delivered_at, NEVER)),
-            promised_delivery_date=dates(self._params.start, book["promised_day"][rows]),
-            weight_kg=pa.array(grams[rows] / 1000.0), updated_at=instants(updated),
-        )  # fmt: skip
+            refunded_at=instants(refunds["at"][rows]),
+            reason=pick(words(REASONS), refunds["reason"][rows]),
+        )

@@ -1,23 +1,33 @@
-"""Visits to the shop: sessions that end in an order, sessions that do not, bots and an endless session."""
+"""Visits to the shop: sessions that end in an order and sessions that do not."""
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 
 from feeds.simulator.assortment import CATEGORIES, FRUITLESS_SEARCHES
 from feeds.simulator.catalogue import Catalogue
-from feeds.simulator.clock import LAST_MINUTES, Clock
+from feeds.simulator.clock import Clock
 from feeds.simulator.demand import Baskets, Demand
-from feeds.simulator.geography import COUNTRY_SHARE, EVENT_CHANNEL_SHARE
+from feeds.simulator.geography import APP, COUNTRY_SHARE, DESKTOP, EVENT_CHANNEL_SHARE, MOBILE, OTHER, TABLET
+from feeds.simulator.odd_visitors import BOTS, OddVisitors
 from feeds.simulator.orders import MARKETPLACE, Checkout
 from feeds.simulator.params import SimulationParams
 from feeds.simulator.people import VISITOR_POOL, People
 from feeds.simulator.streams import Array, stream
+from feeds.simulator.visits import (
+    ADD,
+    FAVOURITE,
+    PURCHASE,
+    REMOVE,
+    SEARCH,
+    SHARE,
+    VIEW,
+    Events,
+    Sessions,
+    event_rows,
+    on_the_clock,
+)
 
-EVENT_TYPES = ("view", "search", "add_to_cart", "remove_from_cart", "favourite", "share", "purchase")
-VIEW, SEARCH, ADD, REMOVE, FAVOURITE, SHARE, PURCHASE = range(7)
 QUERIES = (*(name for c in CATEGORIES for name in (c.noun_de, c.noun_en, c.noun_zh)), *FRUITLESS_SEARCHES)
 N_FRUITFUL = 3 * len(CATEGORIES)
 
@@ -26,33 +36,6 @@ SIGNED_IN_RATIO = 0.4
 RIVAL_VIEW_RATIO, PARTNER_VIEW_RATIO = 0.6, 0.15
 SEARCH_RATIO, FRUITLESS_RATIO = 0.3, 0.08
 CART_RATIO, REMOVE_RATIO, FAVOURITE_RATIO, SHARE_RATIO = 0.11, 0.3, 0.04, 0.012
-BOTS, BOT_EVERY_DAYS, BOT_FIRST_DAY = 3, 40, 12
-ENDLESS_EVERY_DAYS, ENDLESS_FIRST_DAY, ENDLESS_DAYS, ENDLESS_GAP = 150, 20, 3, 11 * 60
-DESKTOP, MOBILE, TABLET, APP, OTHER = range(5)
-
-
-class Sessions(NamedTuple):
-    """Sessions of a day; ``person`` is -1 unless signed in."""
-
-    visitor: Array
-    person: Array
-    country: Array
-    device: Array
-    channel: Array
-
-
-class Events(NamedTuple):
-    """Events of a day in time order; -1 stands for nothing."""
-
-    session: Array
-    at: Array
-    kind: Array
-    sku: Array
-    order: Array
-    units: Array
-    query: Array
-    results: Array
-    sessions: Sessions
 
 
 class Traffic:
@@ -67,12 +50,15 @@ class Traffic:
         self.first_bot = self.first_anonymous + VISITOR_POOL * people.n
         self.endless = self.first_bot + BOTS
         self.n_visitors = self.endless + 1
+        self._odd = OddVisitors(params, clock, self.first_bot, self.endless)
 
     def of_day(self, day: int, baskets: Baskets, filled: Array, checkout: Checkout, rates: Array) -> Events:
         """Every event of a day in time order."""
         parts = [
-            self._buying(day, baskets, filled, checkout, rates), self._browsing(day, rates), self._odd(day, rates)
-        ]  # fmt: skip
+            self._buying(day, baskets, filled, checkout, rates),
+            self._browsing(day, rates),
+            self._odd.of_day(day, np.flatnonzero(rates > 0)),
+        ]
         offsets = np.cumsum([0, *(len(sessions.visitor) for _, sessions in parts)])
         blocks = []
         for (rows, _), offset in zip(parts, offsets, strict=False):
@@ -82,7 +68,7 @@ class Traffic:
         table = np.concatenate(blocks)
         table = table[np.lexsort((table[:, 3], table[:, 2], table[:, 0], table[:, 1]))]
         sessions = Sessions(*(np.concatenate(column) for column in zip(*(s for _, s in parts), strict=True)))
-        return Events(*table.T, sessions=sessions)
+        return Events._make([*table.T, sessions])
 
     def visitor_of(self, rng: np.random.Generator, person: Array) -> Array:
         """The device a customer uses: the first, or for every fourth customer sometimes a second."""
@@ -115,19 +101,24 @@ class Traffic:
         first = np.searchsorted(session, searching)
         query, results = self._searches(rng, self._catalogue.category[sku[np.minimum(first, len(sku) - 1)]])
         rows = [
-            _rows(s, seen, VIEW, k), _rows(s[b], seen[b] + 0.15, ADD, k[b], units=filled[line][b]),
-            _rows(s[b], np.ones(int(b.sum())), PURCHASE, k[b], order=order[b], units=filled[line][b]),
-            _rows(more[other >= 0], rng.uniform(0.05, 0.9, len(more))[other >= 0], VIEW, other[other >= 0]),
-            _rows(s[rival], seen[rival] + 0.05, VIEW, self._catalogue.rival[k[rival]]),
-            _rows(searching, np.zeros(len(searching)), SEARCH, -1, query=query, results=results),
-        ]  # fmt: skip
-        table = _timed(rows, starts, ends)
+            event_rows(s, seen, VIEW, k),
+            event_rows(s[b], seen[b] + 0.15, ADD, k[b], units=filled[line][b]),
+            event_rows(s[b], np.ones(int(b.sum())), PURCHASE, k[b], order=order[b], units=filled[line][b]),
+            event_rows(
+                more[other >= 0], rng.uniform(0.05, 0.9, len(more))[other >= 0], VIEW, other[other >= 0]
+            ),
+            event_rows(s[rival], seen[rival] + 0.05, VIEW, self._catalogue.rival[k[rival]]),
+            event_rows(searching, np.zeros(len(searching)), SEARCH, -1, query=query, results=results),
+        ]
+        table = on_the_clock(rows, starts, ends)
         device = rng.choice([DESKTOP, MOBILE, TABLET, OTHER], len(ends), p=[0.5, 0.4, 0.08, 0.02])
         return table, Sessions(
             self.order_visitors(day, baskets)[tracked],
-            np.where(checkout.is_guest[tracked], -1, person), self._people.country[person],
-            np.where(checkout.channel[tracked] == 1, APP, device), self._channels(rng, len(ends)),
-        )  # fmt: skip
+            np.where(checkout.is_guest[tracked], -1, person),
+            self._people.country[person],
+            np.where(checkout.channel[tracked] == 1, APP, device),
+            self._channels(rng, len(ends)),
+        )
 
     def _browsing(self, day: int, rates: Array) -> tuple[Array, Sessions]:
         rng = stream(self._params.seed, "browsing sessions", day)
@@ -145,20 +136,23 @@ class Traffic:
         sku = self._demand.pick(rng, rates, np.where(rng.random(len(session)) < 0.25, strays, main))
         session, sku = session[sku >= 0], sku[sku >= 0]
         place = np.sort(rng.uniform(0.02, 0.8, len(sku)))
-        rows = [_rows(session, place, VIEW, sku), *self._side_steps(rng, session, sku, place)]
+        rows = [event_rows(session, place, VIEW, sku), *self._side_steps(rng, session, sku, place)]
         searching = np.flatnonzero(rng.random(n) < SEARCH_RATIO)
         query, results = self._searches(rng, self._people.categories_for(rng, person[searching]))
-        rows.append(_rows(searching, np.zeros(len(searching)), SEARCH, -1, query=query, results=results))
+        rows.append(event_rows(searching, np.zeros(len(searching)), SEARCH, -1, query=query, results=results))
         ends = starts + rng.integers(30, 90, n) * np.minimum(n_views + 1, 20)
         device = rng.choice(5, n, p=[0.36, 0.44, 0.06, 0.12, 0.02])
         country = rng.choice(len(COUNTRY_SHARE), n, p=COUNTRY_SHARE)
-        return _timed(rows, starts, ends), Sessions(
-            np.where(signed_in, self.visitor_of(rng, person), anonymous), np.where(signed_in, person, -1),
-            np.where(signed_in, self._people.country[person], country), device, self._channels(rng, n),
-        )  # fmt: skip
+        return on_the_clock(rows, starts, ends), Sessions(
+            np.where(signed_in, self.visitor_of(rng, person), anonymous),
+            np.where(signed_in, person, -1),
+            np.where(signed_in, self._people.country[person], country),
+            device,
+            self._channels(rng, n),
+        )
 
     def _side_steps(self, rng: np.random.Generator, session: Array, sku: Array, place: Array) -> list[Array]:
-        """What a view leads to: substitutes and complements looked at, carts filled and emptied, favourites, shares."""
+        """What a view leads to: pairs looked at, carts filled and emptied, favourites, shares."""
         u = rng.random((6, len(sku)))
         rival = np.flatnonzero((self._catalogue.rival[sku] >= 0) & (u[0] < RIVAL_VIEW_RATIO))
         partner = np.flatnonzero((self._catalogue.partner[sku] >= 0) & (u[1] < PARTNER_VIEW_RATIO))
@@ -166,37 +160,13 @@ class Traffic:
         removed = added[u[3][added] < REMOVE_RATIO]
         liked, shared = np.flatnonzero(u[4] < FAVOURITE_RATIO), np.flatnonzero(u[5] < SHARE_RATIO)
         return [
-            _rows(session[rival], place[rival] + 0.02, VIEW, self._catalogue.rival[sku[rival]]),
-            _rows(session[partner], place[partner] + 0.03, VIEW, self._catalogue.partner[sku[partner]]),
-            _rows(session[added], place[added] + 0.05, ADD, sku[added], units=1),
-            _rows(session[removed], place[removed] + 0.15, REMOVE, sku[removed], units=1),
-            _rows(session[liked], place[liked] + 0.04, FAVOURITE, sku[liked]),
-            _rows(session[shared], place[shared] + 0.06, SHARE, sku[shared]),
+            event_rows(session[rival], place[rival] + 0.02, VIEW, self._catalogue.rival[sku[rival]]),
+            event_rows(session[partner], place[partner] + 0.03, VIEW, self._catalogue.partner[sku[partner]]),
+            event_rows(session[added], place[added] + 0.05, ADD, sku[added], units=1),
+            event_rows(session[removed], place[removed] + 0.15, REMOVE, sku[removed], units=1),
+            event_rows(session[liked], place[liked] + 0.04, FAVOURITE, sku[liked]),
+            event_rows(session[shared], place[shared] + 0.06, SHARE, sku[shared]),
         ]
-
-    def _odd(self, day: int, rates: Array) -> tuple[Array, Sessions]:
-        """A bot that reads the whole shop within minutes, and a tab that reloads itself for three days."""
-        rng = stream(self._params.seed, "odd visitors", day)
-        on_sale, midnight = np.flatnonzero(rates > 0), int(self._clock.midnights[day])
-        rows, visitors = [], []
-        if day % BOT_EVERY_DAYS == BOT_FIRST_DAY:
-            n = int(np.clip(self._params.customers * 0.15, 300, 1_200))
-            at = midnight + 3 * 3600 + np.cumsum(rng.integers(1, 3, n))
-            rows.append(_at(np.full(n, len(visitors)), at, VIEW, rng.choice(on_sale, n)))
-            visitors.append(self.first_bot + day // BOT_EVERY_DAYS % BOTS)
-        since = day % ENDLESS_EVERY_DAYS - ENDLESS_FIRST_DAY
-        if 0 <= since < ENDLESS_DAYS:
-            last = int(self._clock.midnights[day + 1])
-            at = np.arange(midnight + (8 * 3600 if since == 0 else 300), last, ENDLESS_GAP)
-            at = at + rng.integers(0, 240, len(at))
-            at = at[at < last]
-            rows.append(_at(np.full(len(at), len(visitors)), at, VIEW, rng.choice(on_sale, len(at))))
-            visitors.append(self.endless)
-        n = len(visitors)
-        table = np.concatenate(rows) if rows else np.empty((0, 8), np.int64)
-        return table, Sessions(
-            np.array(visitors, np.int64), np.full(n, -1), np.zeros(n, np.int64), np.full(n, OTHER), np.full(n, 4)
-        )
 
     def _anonymous(self, rng: np.random.Generator, day: int, n: int) -> Array:
         """Numbers of anonymous visitors: the pool moves on, so that they come back within about a month."""
@@ -214,31 +184,3 @@ class Traffic:
         query = np.where(fruitless, N_FRUITFUL + rng.integers(0, len(FRUITLESS_SEARCHES), n), query)
         on_offer = np.maximum(self._catalogue.n // len(CATEGORIES), 1)
         return query, np.where(fruitless, 0, rng.integers(max(1, on_offer // 2), on_offer + 1, n))
-
-
-def longest_session() -> int:
-    """Seconds that a session lasts at most; sessions start early enough to end on their day."""
-    return LAST_MINUTES
-
-
-def _rows(
-    session: Array, place: Array, kind: int, sku: Array | int, order: Array | int = -1, units: Array | int = -1,
-    query: Array | int = -1, results: Array | int = -1,
-) -> Array:  # fmt: skip
-    """Event rows whose time is still a place between 0 and 1 in the session, in millionths."""
-    return _at(session, np.rint(np.minimum(place, 1.0) * 1e6).astype(np.int64), kind, sku, order, units, query, results)
-
-
-def _at(session: Array, at: Array, kind: int, *rest: Array | int) -> Array:
-    table = np.full((len(session), 8), -1, np.int64)
-    for column, values in enumerate((session, at, kind, *rest)):
-        table[:, column] = values
-    return table
-
-
-def _timed(rows: list[Array], starts: Array, ends: Array) -> Array:
-    """Put places in the session on the clock."""
-    table = np.concatenate(rows)
-    session = table[:, 0]
-    table[:, 1] = starts[session] + table[:, 1] * (ends - starts)[session] // 1_000_000
-    return table

@@ -92,7 +92,9 @@ class Shop:
             **self._sales.of_day(day, placed),
         }
 
-    def _keep_score(self, day: int, rates: Array, sku: Array, location: Array, units: Array, filled: Array) -> None:
+    def _keep_score(
+        self, day: int, rates: Array, sku: Array, location: Array, units: Array, filled: Array
+    ) -> None:
         demanded, sold = np.zeros_like(self.inventory.on_hand), np.zeros_like(self.inventory.on_hand)
         np.add.at(demanded, (sku, location), units)
         np.add.at(sold, (sku, location), filled)
@@ -109,9 +111,10 @@ def simulate(
 ) -> SimulationSummary:
     """Write the feeds of a simulated shop to ``out_dir/<feed>/<date>.<ext>`` and the truth beside them.
 
-    The same parameters give the same bytes, and more days only add files: to get the next day of a shop, simulate
-    one day more. ``since`` leaves out the files of earlier days (they are lived through all the same). ``on_day``
-    is called after each day. A feed without rows on a day has no file. Existing files of other days stay.
+    The same parameters give the same bytes, and more days only add files: to get the next day of a shop,
+    simulate one day more. ``since`` leaves out the files of earlier days (they are lived through all the
+    same). ``on_day`` is called after each day. A feed without rows on a day has no file. Existing files of
+    other days stay.
     """
     began, folder = time.perf_counter(), Path(out_dir)
     shop, faults = Shop(params), FaultInjector(params)
@@ -131,10 +134,14 @@ def simulate(
             on_day(today)
     shop.truth.write(folder / TRUTH_FOLDER, faults.notes)
     return SimulationSummary(
-        out_dir=folder, truth_dir=folder / TRUTH_FOLDER, first_date=params.start,
-        last_date=params.date_of(params.days - 1), rows=dict(sorted(rows.items())), files=dict(sorted(files.items())),
+        out_dir=folder,
+        truth_dir=folder / TRUTH_FOLDER,
+        first_date=params.start,
+        last_date=params.date_of(params.days - 1),
+        rows=dict(sorted(rows.items())),
+        files=dict(sorted(files.items())),
         seconds=time.perf_counter() - began,
-    )  # fmt: skip
+    )
 
 
 def _files(faults: FaultInjector, feed: str, day: int, name: str, table: pa.Table) -> dict[str, bytes]:

@@ -1,4 +1,5 @@
-"""Demand forecasts: from the daily history of SKUs to quantiles of what they will sell. Orders are made elsewhere."""
+"""Demand forecasts: from the daily history of SKUs to quantiles of what they will sell. Orders are made
+elsewhere."""
 
 from ml.forecasting.demand import DemandForecast, forecast_demand, protection_periods
 from ml.forecasting.params import ForecastParams

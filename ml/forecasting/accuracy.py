@@ -17,7 +17,10 @@ from ml.forecasting.boosted import bucket_edges
 from ml.forecasting.calibration import ConformalQuantiles
 from ml.forecasting.params import QUANTILES, ForecastParams
 
-def residual_pools(folds: list[Fold], model_name: str, length: int | None = None) -> dict[str, np.ndarray] | None:
+
+def residual_pools(
+    folds: list[Fold], model_name: str, length: int | None = None
+) -> dict[str, np.ndarray] | None:
     """Forecasts, actuals and classes of all folds: per period, or summed over the first ``length`` periods.
 
     A sum counts as known when at least half of its periods were observed; both sides then use those periods.
@@ -32,7 +35,10 @@ def residual_pools(folds: list[Fold], model_name: str, length: int | None = None
             continue
         seen = np.isfinite(actual[:, :length])
         enough = seen.mean(axis=1) >= 0.5
-        summed = np.where(seen, forecast[:, :length], 0).sum(axis=1), np.where(seen, actual[:, :length], 0).sum(axis=1)
+        summed = (
+            np.where(seen, forecast[:, :length], 0).sum(axis=1),
+            np.where(seen, actual[:, :length], 0).sum(axis=1),
+        )
         parts.append((summed[0][enough], summed[1][enough], classes[enough]))
     if not parts:
         return None

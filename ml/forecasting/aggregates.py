@@ -1,7 +1,7 @@
 """Prophet for the few series that planners look at: the shop and its largest categories, with components.
 
-A component table tells how much of a day is trend, weekday, time of year or holiday. The total may also pull the SKU
-forecasts to its level, but only where it beat their sum in the backtest.
+A component table tells how much of a day is trend, weekday, time of year or holiday. The total may also pull
+the SKU forecasts to its level, but only where it beat their sum in the backtest.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from ml.forecasting.panel import DemandPanel
 from ml.forecasting.params import ForecastParams
 
 AGGREGATE_COLUMNS = (
-    "node", "node_id", "demand_date", "units_mean", "trend_units", "weekly_units", "yearly_units", "event_units",
-    "bottom_up_units",
+    "node", "node_id", "demand_date", "units_mean",
+    "trend_units", "weekly_units", "yearly_units", "event_units", "bottom_up_units",
 )  # fmt: skip
 LEAST_PERIODS = 8
 LARGEST_PULL = 0.25
@@ -26,7 +26,8 @@ LARGEST_PULL = 0.25
 
 @dataclass(frozen=True)
 class Aggregates:
-    """Forecasts with components of the aggregate nodes, the factor for the SKU forecasts, and what was found."""
+    """Forecasts with components of the aggregate nodes, the factor for the SKU forecasts, and what was
+    found."""
 
     frame: pd.DataFrame
     factor: float
@@ -38,17 +39,26 @@ def forecast_aggregates(
 ) -> Aggregates:
     """Prophet's forecasts of the shop and its top categories, beside the sums of the SKU forecasts.
 
-    The factor is 1 unless Prophet's total was closer to the truth than the sum of the SKU forecasts at every origin.
+    The factor is 1 unless Prophet's total was closer to the truth than the sum of the SKU forecasts at every
+    origin.
     """
     empty = pd.DataFrame(columns=list(AGGREGATE_COLUMNS))
-    if params.aggregates <= 0 or panel.n_past * panel.period_days < LEAST_PERIODS * 7 or panel.units.sum() <= 0:
+    if (
+        params.aggregates <= 0
+        or panel.n_past * panel.period_days < LEAST_PERIODS * 7
+        or panel.units.sum() <= 0
+    ):
         return Aggregates(empty, 1.0, ("no aggregate forecasts: the history is shorter than eight weeks",))
     try:
-        frames = [_node_frame(panel, bottom_up, name, rows) for name, rows in _nodes(panel, params.aggregates)]
+        frames = [
+            _node_frame(panel, bottom_up, name, rows) for name, rows in _nodes(panel, params.aggregates)
+        ]
         wins, shown = _backtest_total(folds, model_name)
     except (ImportError, AttributeError, RuntimeError, OSError) as error:
         # what a missing or broken Stan backend raises; the SKU forecasts do not depend on it
-        return Aggregates(empty, 1.0, (f"no aggregate forecasts: Prophet failed with {type(error).__name__}: {error}",))
+        return Aggregates(
+            empty, 1.0, (f"no aggregate forecasts: Prophet failed with {type(error).__name__}: {error}",)
+        )
     frame = pd.concat(frames, ignore_index=True)
     total = frame.loc[frame["node"] == "total"]
     factor = 1.0
@@ -60,13 +70,13 @@ def forecast_aggregates(
 
 
 def _nodes(panel: DemandPanel, limit: int) -> list[tuple[tuple[str, str], np.ndarray]]:
-    nodes = [(("total", "all"), np.arange(panel.n_series))]
+    nodes: list[tuple[tuple[str, str], np.ndarray]] = [(("total", "all"), np.arange(panel.n_series))]
     recent = panel.units[:, -91 // panel.period_days :].sum(axis=1)
     by_category = pd.Series(recent).groupby(panel.keys["category_id"]).sum()
     largest = by_category.drop("", errors="ignore").reset_index(name="units")
     largest = largest.sort_values(["units", "category_id"], ascending=[False, True]).head(limit - 1)
     groups = panel.keys.groupby("category_id").indices
-    return nodes + [(("category", name), groups[name]) for name in largest["category_id"]]
+    return nodes + [(("category", str(name)), np.asarray(groups[name])) for name in largest["category_id"]]
 
 
 def _node_frame(
@@ -88,16 +98,20 @@ def _backtest_total(folds: list[Fold], model_name: str) -> tuple[bool, str]:
         seen = np.isfinite(fold.actual)
         mean = prophet_forecast(panel, np.arange(panel.n_series), fold.actual.shape[1])["units_mean"].sum()
         sku_sum = np.where(seen, fold.candidates.units[model_name], 0).sum()
-        # Prophet sees no stock-outs of the future either: compare on the share of the units that could be observed
+        # Prophet sees no stock-outs of the future either: compare on the share of the units that could be
+        # observed
         share = sku_sum / max(fold.candidates.units[model_name].sum(), 1e-9)
-        errors.append((abs(mean * share - actual) / max(actual, 1e-9), abs(sku_sum - actual) / max(actual, 1e-9)))
+        errors.append(
+            (abs(mean * share - actual) / max(actual, 1e-9), abs(sku_sum - actual) / max(actual, 1e-9))
+        )
     wins = all(prophet < sku for prophet, sku in errors)
     shown = ", ".join(f"{prophet:.3f} against {sku:.3f}" for prophet, sku in errors)
     return wins, f"total error of Prophet against the sum of SKU forecasts, by origin: {shown}"
 
 
 def prophet_forecast(panel: DemandPanel, rows: np.ndarray, horizon: int) -> pd.DataFrame:
-    """Prophet's forecast of the summed series for ``horizon`` periods, never negative, with its components."""
+    """Prophet's forecast of the summed series for ``horizon`` periods, never negative, with its
+    components."""
     from prophet import Prophet
 
     logging.getLogger("cmdstanpy").disabled = True

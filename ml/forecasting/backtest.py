@@ -1,7 +1,7 @@
 """The rolling-origin backtest and the gate that decides which model is served.
 
-Each fold stands at a past origin, forecasts with what was known then, and is scored on the periods that followed.
-Periods censored by stock-outs are not scored. The floors are always scored beside the models.
+Each fold stands at a past origin, forecasts with what was known then, and is scored on the periods that
+followed. Periods censored by stock-outs are not scored. The floors are always scored beside the models.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Fold:
 
     def score_rows(self) -> np.ndarray:
         """Series that had sold something by the origin; the others no model can know."""
-        return (self.candidates.panel.units > 0).any(axis=1)
+        return np.asarray((self.candidates.panel.units > 0).any(axis=1))
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,14 @@ class Champion:
 
 
 def backtest(panel: DemandPanel, params: ForecastParams) -> list[Fold]:
-    """Folds at the last ``backtest_origins`` origins, oldest first; fewer or none when the history is short.
+    """Folds at the last origins, oldest first; fewer or none when the history is short.
 
     Only the best-selling ``modelled_series`` are scored, so that the cost does not grow with the dead tail.
     """
     horizon = params.horizon_of(panel.period_days)
     least = LEAST_HISTORY_DAYS // panel.period_days
     origins = evaluation.rolling_origins(
-        panel.n_past, horizon=horizon, n_origins=params.backtest_origins, least_history=least
+        panel.n_past, horizon=horizon, n_origins=params.origins_of(panel.period_days), least_history=least
     )
     if not origins or panel.n_series == 0:
         return []
@@ -79,8 +79,9 @@ def backtest(panel: DemandPanel, params: ForecastParams) -> list[Fold]:
 def choose_champion(folds: list[Fold], params: ForecastParams) -> Champion:
     """The model with the lowest WAPE of window sums over all folds whose mean bias is within the limit.
 
-    The boosted model, then the blend, is kept unless another is better by more than ``blend_preference``. When every
-    model within the limit is more than 10 % worse, the best one is served with half of its bias taken out.
+    A floor is served only when it beats both the boosted model and the blend by more than ``floor_margin``:
+    with a handful of origins, a smaller lead is luck. When every model within the limit is more than 10 %
+    worse than the best, the best one is served with half of its bias taken out.
     """
     if not folds:
         return Champion(RECENT_LEVEL, 1.0, "the history is too short for a backtest")
@@ -88,17 +89,18 @@ def choose_champion(folds: list[Fold], params: ForecastParams) -> Champion:
     scores = {name: _mean_scores(folds, name) for name in names if name != SEASONAL_NAIVE}
     if not any(np.isfinite(error) for error, _ in scores.values()):
         return Champion(RECENT_LEVEL, 1.0, "nothing was sold in the backtest")
-    preferred = {BOOSTED: 1 - params.blend_preference, BLEND: 1 - params.blend_preference / 2}
 
     def rank(name: str) -> tuple[float, str]:
-        return scores[name][0] * preferred.get(name, 1.0), name
+        return scores[name][0] * (1 - params.floor_margin if name in (BOOSTED, BLEND) else 1.0), name
 
     best = min(scores, key=rank)
     sane = [name for name in scores if abs(scores[name][1]) <= params.bias_limit]
     if sane:
         choice = min(sane, key=rank)
         if rank(choice)[0] <= 1.10 * rank(best)[0]:
-            reason = "lowest WAPE of window sums" + ("" if choice == best else f" within the bias limit ({best} is not)")
+            reason = "lowest WAPE of window sums" + (
+                "" if choice == best else f" within the bias limit ({best} is not)"
+            )
             return Champion(choice, 1.0, reason, *scores[choice])
     factor = float(np.clip(1 / (1 + 0.5 * scores[best][1]), 0.8, 1.25))
     return Champion(best, factor, "lowest WAPE of window sums; half of its bias is taken out", *scores[best])

@@ -1,14 +1,16 @@
 """The main model: one gradient-boosted model for all series, direct by bucket of periods ahead.
 
-It predicts by how much the demand of a bucket will differ from the series' recent level, as a ratio with a Tweedie
-loss; the weight level**(2-p) makes that the same as predicting units. Ratios carry growth, promotions and age from
-series to series, and let a tree model follow a rising season that it has not seen before.
+It predicts by how much the demand of a bucket will differ from the series' recent level, as a ratio with a
+Tweedie loss; the weight level**(2-p) makes that the same as predicting units. Ratios carry growth,
+promotions and age from series to series, and let a tree model follow a rising season that it has not seen
+before.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -17,13 +19,10 @@ from ml.forecasting.panel import DemandPanel
 from ml.forecasting.params import ForecastParams
 
 
-class _Regressor(Protocol):
-    def predict(self, features: np.ndarray) -> np.ndarray: ...
-
-
 @dataclass(frozen=True)
 class BoostedForecast:
-    """Forecast of the boosted model (series by periods ahead, units) and the name of the library that made it."""
+    """Forecast of the boosted model (series by periods ahead, units) and the name of the library that made
+    it."""
 
     units: np.ndarray
     library: str
@@ -37,11 +36,14 @@ def boosted_forecast(
     horizon: int,
     learn_from: np.ndarray | None = None,
 ) -> BoostedForecast | None:
-    """Fit on the past of the panel and forecast ``horizon`` periods; ``None`` where there is too little history.
+    """Fit on the past of the panel and forecast ``horizon`` periods; ``None`` where there is too little
+    history.
 
     ``learn_from`` is a mask of the series to train on; every series is forecast.
     """
-    buckets = bucket_edges(params.buckets_of(panel.period_days), min(horizon, params.horizon_of(panel.period_days)))
+    buckets = bucket_edges(
+        params.buckets_of(panel.period_days), min(horizon, params.horizon_of(panel.period_days))
+    )
     n_learn = panel.n_series if learn_from is None else int(learn_from.sum())
     origins = training_origins(panel, buckets, params.boosted_rows, n_learn)
     if not origins:
@@ -54,11 +56,13 @@ def boosted_forecast(
         return None
     model, library = _fit(train, params)
     now = bucket_rows(panel, weights, panel.n_past, buckets, sums)
-    rate = np.maximum(model.predict(now.features), 0) * now.level
+    rate = np.maximum(np.asarray(model.predict(now.features)), 0) * now.level
     by_bucket = rate.reshape(len(buckets), panel.n_series).T
     units = np.zeros((panel.n_series, horizon), dtype=np.float32)
     for number, (low, end) in enumerate(buckets):
-        high = horizon if number == len(buckets) - 1 else end  # the last bucket's rate holds for whatever lies beyond
+        high = (
+            horizon if number == len(buckets) - 1 else end
+        )  # the last bucket's rate holds for whatever lies beyond
         ahead = weights[:, panel.n_past + low : panel.n_past + high]
         units[:, low:high] = by_bucket[:, number : number + 1] * ahead
     return BoostedForecast(units, library, len(train.ratio))
@@ -71,10 +75,10 @@ def bucket_edges(ends: tuple[int, ...], horizon: int) -> list[tuple[int, int]]:
     [(0, 7), (7, 14), (14, 16)]
     """
     edges = [0, *[end for end in ends if end < horizon], horizon]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(pairwise(edges))
 
 
-def _fit(train: BucketRows, params: ForecastParams) -> tuple[_Regressor, str]:
+def _fit(train: BucketRows, params: ForecastParams) -> tuple[Any, str]:
     sample_weight = train.exposure ** (2 - params.tweedie_power)
     try:
         import lightgbm
@@ -101,7 +105,7 @@ def _fit(train: BucketRows, params: ForecastParams) -> tuple[_Regressor, str]:
     return lightgbm.train(options, data, num_boost_round=params.boosted_trees), "lightgbm"
 
 
-def _fit_sklearn(train: BucketRows, sample_weight: np.ndarray, params: ForecastParams) -> _Regressor:
+def _fit_sklearn(train: BucketRows, sample_weight: np.ndarray, params: ForecastParams) -> Any:
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     model = HistGradientBoostingRegressor(
@@ -114,4 +118,15 @@ def _fit_sklearn(train: BucketRows, sample_weight: np.ndarray, params: ForecastP
         early_stopping=False,
         random_state=params.seed,
     )
-    return model.fit(train.features, train.ratio, sample_weight=sample_weight)
+    # a column without any value (last year's sales of a young shop) breaks its binning; LightGBM ignores it
+    known = np.isfinite(train.features).any(axis=0)
+    return _KnownColumns(model.fit(train.features[:, known], train.ratio, sample_weight=sample_weight), known)
+
+
+@dataclass(frozen=True)
+class _KnownColumns:
+    model: Any
+    known: np.ndarray
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        return np.asarray(self.model.predict(features[:, self.known]))

@@ -1,7 +1,7 @@
 """Quantiles from the errors a model really made: split-conformal pools of scaled backtest residuals.
 
-Residuals are pooled by kind of demand and by size of the forecast, because small counts err otherwise than large
-ones. Quantiles of sums come from errors of sums; daily quantiles are never added up.
+Residuals are pooled by kind of demand and by size of the forecast, because small counts err otherwise than
+large ones. Quantiles of sums come from errors of sums; daily quantiles are never added up.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ OFTEN_SOLD = ("smooth", "erratic")
 
 @dataclass(frozen=True)
 class ConformalQuantiles:
-    """Residual quantiles by pool; ``predict`` turns forecasts into quantiles that never fall and never go below 0."""
+    """Residual quantiles by pool; ``predict`` turns forecasts into quantiles that never fall and never go
+    below 0."""
 
     levels: tuple[float, ...]
     edges: np.ndarray
@@ -30,7 +31,8 @@ class ConformalQuantiles:
     def fit(
         cls, forecast: np.ndarray, actual: np.ndarray, classes: np.ndarray, levels: Sequence[float]
     ) -> ConformalQuantiles | None:
-        """Learn from forecasts, what came true (NaN: unknown) and demand classes; ``None`` without enough of it."""
+        """Learn from forecasts, what came true (NaN: unknown) and demand classes; ``None`` without enough of
+        it."""
         known = np.isfinite(actual) & (forecast > 0)
         if known.sum() < LEAST_POOL:
             return None
@@ -44,15 +46,19 @@ class ConformalQuantiles:
                 pool = scaled[(band == number) & (often == kind)]
                 if len(pool) < LEAST_POOL:
                     pool = scaled[band == number]
+                if len(pool) < LEAST_POOL:
+                    pool = scaled
                 residuals[kind, number] = _conformal(pool, levels)
                 spread[kind, number] = float(np.sqrt(np.mean((pool - pool.mean()) ** 2)))
         return cls(tuple(levels), edges, residuals, spread)
 
-    def predict(self, forecast: np.ndarray, classes: np.ndarray, stretch: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    def predict(
+        self, forecast: np.ndarray, classes: np.ndarray, stretch: float = 1.0
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Quantiles (one more axis, by level) and error sd of each forecast.
 
-        ``stretch`` > 1 is for sums over a window that many times longer than the one learnt from: the errors are
-        taken as fully correlated, so they grow in proportion.
+        ``stretch`` > 1 is for sums over a window that many times longer than the one learnt from: the errors
+        are taken as fully correlated, so they grow in proportion.
         """
         base = forecast / stretch
         band, often = np.digitize(base, self.edges), np.isin(classes, OFTEN_SOLD)
@@ -65,7 +71,8 @@ class ConformalQuantiles:
 
 
 def count_quantiles(forecast: np.ndarray, levels: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
-    """Quantiles and sd of a negative binomial with variance 1.5 m + 0.25 m**2; for shops without a backtest yet."""
+    """Quantiles and sd of a negative binomial with variance 1.5 m + 0.25 m**2; for shops without a backtest
+    yet."""
     mean = np.maximum(forecast, 1e-9)
     variance = 1.5 * mean + 0.25 * mean**2
     size = mean**2 / (variance - mean)
@@ -79,7 +86,8 @@ def _scale(forecast: np.ndarray) -> np.ndarray:
 
 
 def _conformal(pool: np.ndarray, levels: Sequence[float]) -> np.ndarray:
-    """Order statistics with the (n + 1) correction above the median, so that upper quantiles cover what they say."""
+    """Order statistics with the (n + 1) correction above the median, so that upper quantiles cover what they
+    say."""
     n = len(pool)
     ordered = np.sort(pool)
     ranks = [min(max(int(np.ceil((n + 1) * level)) - 1, 0), n - 1) for level in levels]

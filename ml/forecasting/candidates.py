@@ -1,7 +1,7 @@
 """The candidates: every model's forecast of one panel, from the same past, to the same horizon.
 
-The blend is the even mean of the boosted model and a local one: AutoETS for the best-selling series, the recent
-level times day weights for the others. Nothing is judged here (see ``backtest``).
+The blend is the even mean of the boosted model and a local one: AutoETS for the best-selling series, the
+recent level times day weights for the others. Nothing is judged here (see ``backtest``).
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from ml.forecasting.profiles import day_weights
 
 @dataclass(frozen=True)
 class CandidateForecasts:
-    """Forecasts by model name (series by periods ahead, units), with the cleaned panel they were made from."""
+    """Forecasts by model name (series by periods ahead, units), with the cleaned panel they were made
+    from."""
 
     panel: DemandPanel
     weights: np.ndarray
@@ -55,7 +56,7 @@ def candidate_forecasts(
                 top = np.sort(order[: params.ets_series])
                 local[top] = _ets(clean, weights, top, season, horizon)
                 units[BLEND] = (boosted.units + local) / 2
-    has_sold = (clean.units > 0).any(axis=1)[:, None]
+    has_sold = np.any(clean.units > 0, axis=1, keepdims=True)
     units = {name: np.where(has_sold, values, 0).astype(np.float32) for name, values in units.items()}
     return CandidateForecasts(clean, weights, demand_classes(clean), units, library)
 

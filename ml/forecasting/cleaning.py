@@ -1,7 +1,7 @@
 """From units sold to demand: what a stock-out hid is estimated, and each series gets its class.
 
-Sales of a period with a stock-out are a lower bound. Where some were sold, the expected demand given "at least
-that many" replaces them; where nothing could be sold, the period says nothing and stays out.
+Sales of a period with a stock-out are a lower bound. Where some were sold, the expected demand given "at
+least that many" replaces them; where nothing could be sold, the period says nothing and stays out.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ def trailing_sums(values: np.ndarray) -> np.ndarray:
 
 
 def local_rates(panel: DemandPanel, weights: np.ndarray, reach: int) -> np.ndarray:
-    """Units per unit of weight around each past period, ``reach`` periods to both sides, shrunk to the whole past."""
+    """Units per unit of weight around each past period, ``reach`` periods to both sides, shrunk to the whole
+    past."""
     n_past = panel.n_past
     seen = panel.is_observed * weights[:, :n_past]
     sold, weight = trailing_sums(np.where(panel.is_observed, panel.units, 0)), trailing_sums(seen)
@@ -39,8 +40,8 @@ def local_rates(panel: DemandPanel, weights: np.ndarray, reach: int) -> np.ndarr
 def unconstrained(panel: DemandPanel, weights: np.ndarray, rounds: int = 4) -> DemandPanel:
     """The panel with censored sales above zero replaced by expected demand, E[D | D >= sold], D Poisson.
 
-    Leaving such periods out would bias demand low, because a stock-out is likelier when demand is high; so they
-    come back as observed cells. Periods in which nothing was sold stay unobserved.
+    Leaving such periods out would bias demand low, because a stock-out is likelier when demand is high; so
+    they come back as observed cells. Periods in which nothing was sold stay unobserved.
     """
     partial = panel.is_censored & (panel.units > 0)
     if not partial.any():
@@ -73,7 +74,8 @@ def demand_classes(panel: DemandPanel) -> np.ndarray:
     """Syntetos-Boylan class of each series: smooth, erratic, intermittent or lumpy; or new, or dead.
 
     ADI is the mean number of observed periods between sales, CV2 the squared coefficient of variation of the
-    sizes. New: first sale less than eight weeks ago. Dead: nothing sold in the last 13 weeks that could be sold.
+    sizes. New: first sale less than eight weeks ago. Dead: nothing sold in the last 13 weeks that could be
+    sold.
     """
     sold = np.where(panel.is_observed, panel.units, 0)
     n_seen, n_sold = panel.is_observed.sum(axis=1), (sold > 0).sum(axis=1)
@@ -82,7 +84,9 @@ def demand_classes(panel: DemandPanel) -> np.ndarray:
     cv2 = variance / np.maximum(mean, 1e-9) ** 2
     is_rare = n_seen / np.maximum(n_sold, 1) > ADI_CUT
     names = np.select(
-        [is_rare & (cv2 > CV2_CUT), is_rare, cv2 > CV2_CUT], ["lumpy", "intermittent", "erratic"], default="smooth"
+        [is_rare & (cv2 > CV2_CUT), is_rare, cv2 > CV2_CUT],
+        ["lumpy", "intermittent", "erratic"],
+        default="smooth",
     )
     age = ages(panel) * panel.period_days
     recent = slice(max(panel.n_past - DEAD_DAYS // panel.period_days, 0), None)
@@ -99,7 +103,8 @@ def ages(panel: DemandPanel) -> np.ndarray:
 
 
 def imputed(panel: DemandPanel, weights: np.ndarray) -> np.ndarray:
-    """Units with every unobserved cell after the first sale filled by its local expectation; for simple floors."""
+    """Units with every unobserved cell after the first sale filled by its local expectation; for simple
+    floors."""
     rates = local_rates(panel, weights, 28 if panel.period_days == 1 else 8)
     expected = rates * weights[:, : panel.n_past]
     expected = np.where(panel.is_trading[:, : panel.n_past], expected, 0)

@@ -1,4 +1,5 @@
-"""The way from history to forecasts: build the panel, backtest, choose, forecast, calibrate, write the tables."""
+"""The way from history to forecasts: build the panel, backtest, choose, forecast, calibrate, write the
+tables."""
 
 from __future__ import annotations
 
@@ -20,13 +21,15 @@ from ml.forecasting.params import BLEND, BOOSTED, QUANTILES, RECENT_LEVEL, TOTAL
 
 LEAST_AGE_DAYS = 14
 BACKTEST_COLUMNS = (
-    "origin_date", "model_name", "demand_date", "horizon", "actual_units", "forecast_units", "absolute_error_units",
+    "origin_date", "model_name", "demand_date", "horizon",
+    "actual_units", "forecast_units", "absolute_error_units",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class DemandForecast:
-    """Everything a forecast run gives: served tables, points to plot, Prophet's components, and notes for people."""
+    """Everything a forecast run gives: served tables, points to plot, Prophet's components, and notes for
+    people."""
 
     forecasts: pd.DataFrame
     totals: pd.DataFrame
@@ -51,18 +54,19 @@ def forecast_demand(
 ) -> DemandForecast:
     """Units each SKU is expected to sell after ``as_of``, with quantiles, window sums and a backtest.
 
-    Inputs are the feature tables of the same names (``feat_skus_daily`` is ``history``); rows after ``as_of`` are
-    not looked at. An empty history gives empty tables with the right columns. Units; one row per SKU, location and
-    period (or window).
+    Inputs are the feature tables of the same names (``feat_skus_daily`` is ``history``); rows after
+    ``as_of`` are not looked at. An empty history gives empty tables with the right columns. Units; one row
+    per SKU, location and period (or window).
     """
     params = params or ForecastParams()
     stamp = outputs.Stamp(as_of, run_id)
     if history.empty or not (pd.to_datetime(history["demand_date"]) <= pd.Timestamp(as_of)).any():
-        return _nothing("there is no demand history up to as_of")
+        return _nothing("there is no demand history up to as_of", stamp)
     protection = _protection_by_key(supply, period_days, params)
     horizon = max(params.horizon_of(period_days), *params.windows_of(period_days), *protection.tolist(), 1)
     panel = build_panel(
-        history, as_of=as_of, period_days=period_days, horizon=horizon, max_history_days=params.max_history_days,
+        history, as_of=as_of, period_days=period_days, horizon=horizon,
+        max_history_days=params.max_history_days,
         planned=planned, calendar=calendar, items=items,
     )  # fmt: skip
     folds = backtest(panel, params)
@@ -76,9 +80,9 @@ def forecast_demand(
     return DemandForecast(
         forecasts=_forecast_frame(panel, made, units, by_series, folds, champion, stamp),
         totals=_totals_frame(panel, made, units, folds, champion, windows, protection, params, stamp),
-        accuracy=outputs.served_frame("forecast_accuracy", accuracy_frame(
+        accuracy=outputs.stamped("forecast_accuracy", accuracy_frame(
             folds, champion, period_days, panel.dates, params), stamp) if folds
-        else outputs.empty_frame("forecast_accuracy"),
+        else outputs.empty("forecast_accuracy", stamp),
         backtest=_backtest_points(folds, panel),
         aggregates=aggregates.frame,
         champion=champion,
@@ -91,11 +95,11 @@ def _said(champion: Champion, library: str) -> str:
     return f"served model: {champion.model_name}{by}: {champion.reason}"
 
 
-def _nothing(reason: str) -> DemandForecast:
+def _nothing(reason: str, stamp: outputs.Stamp) -> DemandForecast:
     return DemandForecast(
-        forecasts=outputs.empty_frame("demand_forecasts"),
-        totals=outputs.empty_frame("demand_forecast_totals"),
-        accuracy=outputs.empty_frame("forecast_accuracy"),
+        forecasts=outputs.empty("demand_forecasts", stamp),
+        totals=outputs.empty("demand_forecast_totals", stamp),
+        accuracy=outputs.empty("forecast_accuracy", stamp),
         backtest=pd.DataFrame(columns=list(BACKTEST_COLUMNS)),
         aggregates=pd.DataFrame(columns=list(AGGREGATE_COLUMNS)),
         champion=Champion(RECENT_LEVEL, 1.0, reason),
@@ -103,8 +107,11 @@ def _nothing(reason: str) -> DemandForecast:
     )
 
 
-def protection_periods(lead_time_days: pd.Series, review_period_days: pd.Series, period_days: int) -> pd.Series:
-    """Lead time plus review period in demand periods, rounded up, at least one; missing review counts as one period.
+def protection_periods(
+    lead_time_days: pd.Series, review_period_days: pd.Series, period_days: int
+) -> pd.Series:
+    """Lead time plus review period in demand periods, rounded up, at least one; missing review counts as one
+    period.
 
     >>> protection_periods(pd.Series([10.0]), pd.Series([7]), 7).tolist()
     [3]
@@ -129,7 +136,8 @@ def _default_protection(period_days: int, params: ForecastParams) -> int:
 
 
 def _served_units(made: CandidateForecasts, champion: Champion) -> tuple[np.ndarray, pd.DataFrame]:
-    """The champion's units, with the recent level standing in where the champion cannot speak, and the reason."""
+    """The champion's units, with the recent level standing in where the champion cannot speak, and the
+    reason."""
     panel, fallback = made.panel, made.units[RECENT_LEVEL]
     model = champion.model_name if champion.model_name in made.units else RECENT_LEVEL
     units = made.units[model] * champion.factor
@@ -147,7 +155,12 @@ def _served_units(made: CandidateForecasts, champion: Champion) -> tuple[np.ndar
     names = np.where(stands_in, RECENT_LEVEL, model)
     is_fallback = np.array([reason is not None for reason in reasons])
     by_series = pd.DataFrame(
-        {"model_name": names, "demand_class": made.classes, "is_fallback": is_fallback, "fallback_reason": reasons}
+        {
+            "model_name": names,
+            "demand_class": made.classes,
+            "is_fallback": is_fallback,
+            "fallback_reason": reasons,
+        }
     )
     return np.maximum(units, 0), by_series
 
@@ -155,7 +168,8 @@ def _served_units(made: CandidateForecasts, champion: Champion) -> tuple[np.ndar
 def _quantiles(
     folds: list[Fold], champion: Champion, units: np.ndarray, classes: np.ndarray, length: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Quantiles and error sd of forecasts (per period when ``length`` is None, else of sums over ``length``)."""
+    """Quantiles and error sd of forecasts (per period when ``length`` is None, else of sums over
+    ``length``)."""
     levels = tuple((QUANTILES if length is None else TOTAL_QUANTILES).values())
     scored = folds[0].actual.shape[1] if folds else 0
     pools = residual_pools(folds, champion.model_name, length and min(length, scored)) if folds else None
@@ -175,7 +189,7 @@ def _forecast_frame(
     classes = np.repeat(made.classes[:, None], units.shape[1], axis=1)
     quantiles, _ = _quantiles(folds, champion, units, classes, None)
     columns = outputs.daily_columns(panel.keys, panel.dates[panel.n_past :], units, quantiles, by_series)
-    return outputs.served_frame("demand_forecasts", columns, stamp)
+    return outputs.stamped("demand_forecasts", columns, stamp)
 
 
 def _totals_frame(
@@ -184,7 +198,11 @@ def _totals_frame(
 ) -> pd.DataFrame:  # fmt: skip
     named = pd.MultiIndex.from_frame(panel.keys[KEYS].astype(str))
     default = _default_protection(panel.period_days, params)
-    own = protection.reindex(named).fillna(default).to_numpy(dtype=int) if len(protection) else np.full(len(named), default)
+    own = (
+        protection.reindex(named).fillna(default).to_numpy(dtype=int)
+        if len(protection)
+        else np.full(len(named), default)
+    )
     sums, frames = np.cumsum(units, axis=1), []
     dates = panel.dates[panel.n_past :].astype("datetime64[D]")
     for length in sorted({*windows, *np.unique(own).tolist()}):
@@ -198,7 +216,7 @@ def _totals_frame(
                 panel.keys.iloc[rows], length, bounds, total, spread, quantiles, own[rows] == length
             )
         )
-    return outputs.served_frame("demand_forecast_totals", pd.concat(frames, ignore_index=True), stamp)
+    return outputs.stamped("demand_forecast_totals", pd.concat(frames, ignore_index=True), stamp)
 
 
 def _backtest_points(folds: list[Fold], panel: DemandPanel) -> pd.DataFrame:
@@ -213,11 +231,15 @@ def _backtest_points(folds: list[Fold], panel: DemandPanel) -> pd.DataFrame:
                     {
                         "origin_date": panel.dates[fold.origin - 1].astype("datetime64[D]").astype(object),
                         "model_name": name,
-                        "demand_date": panel.dates[fold.origin :][: actual.shape[1]].astype("datetime64[D]").astype(object),
+                        "demand_date": panel.dates[fold.origin :][: actual.shape[1]]
+                        .astype("datetime64[D]")
+                        .astype(object),
                         "horizon": np.arange(1, actual.shape[1] + 1),
                         "actual_units": actual.sum(axis=0).astype(float),
                         "forecast_units": np.where(seen, units, 0).sum(axis=0).astype(float),
-                        "absolute_error_units": np.where(seen, np.abs(units - actual), 0).sum(axis=0).astype(float),
+                        "absolute_error_units": np.where(seen, np.abs(units - actual), 0)
+                        .sum(axis=0)
+                        .astype(float),
                     }
                 )
             )

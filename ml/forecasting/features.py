@@ -1,7 +1,8 @@
 """Features of the boosted model: what is known at an origin about each series and bucket of periods ahead.
 
 Everything is a ratio to the series' recent level, or a fact known in advance (promotions, events, calendar).
-Nothing after the origin is read but the weights and plans of the bucket itself; tests shuffle the future to prove it.
+Nothing after the origin is read but the weights and plans of the bucket itself; tests shuffle the future to
+prove it.
 """
 
 from __future__ import annotations
@@ -63,7 +64,8 @@ def _window(sums: np.ndarray, low: int, high: int) -> np.ndarray:
 def training_origins(
     panel: DemandPanel, buckets: list[tuple[int, int]], max_rows: int, n_series: int
 ) -> list[int]:
-    """Past origins to learn from, a week (or period) apart and newest first, as many as the row budget allows."""
+    """Past origins to learn from, a week (or period) apart and newest first, as many as the row budget
+    allows."""
     step = 7 if panel.period_days == 1 else 1
     least = 56 // panel.period_days
     last = panel.n_past - buckets[0][1]
@@ -71,10 +73,15 @@ def training_origins(
     budget = max(int(max_rows / max(n_series * len(buckets), 1)), 4)
     return origins[:budget]
 
+
 def recent_level(sums: PanelSums, origin: int, period_days: int) -> np.ndarray:
-    """Units per unit of weight lately: a mix of 4, 8 and 26 weeks, each shrunk to the longer one, above zero."""
+    """Units per unit of weight lately: a mix of 4, 8 and 26 weeks, each shrunk to the longer one, above
+    zero."""
     longest = 182 // period_days
-    units, weight = _window(sums.units, origin - longest, origin), _window(sums.weight, origin - longest, origin)
+    units, weight = (
+        _window(sums.units, origin - longest, origin),
+        _window(sums.weight, origin - longest, origin),
+    )
     slow = (units + 0.25) / (weight + 0.25 * longest / 4)
     level = np.zeros_like(slow)
     for days, share in LEVEL_MIX:
@@ -95,14 +102,15 @@ def bucket_rows(
     buckets: list[tuple[int, int]],
     sums: PanelSums | None = None,
 ) -> BucketRows:
-    """The rows of one origin, bucket by bucket; ``ratio`` is only meaningful where the bucket lies in the past."""
+    """The rows of one origin, bucket by bucket; ``ratio`` is only meaningful where the bucket lies in the
+    past."""
     sums = sums or PanelSums(panel, weights)
     level = recent_level(sums, origin, panel.period_days)
     common = _series_features(panel, sums, origin, level) + _group_features(panel, sums, origin, level)
     parts = []
     for number, (low, high) in enumerate(buckets):
         begin, end = origin + low, origin + high
-        ahead = _bucket_features(panel, sums, begin, end, number, level)
+        ahead = _bucket_features(panel, sums, begin, end, number)
         is_past = end <= sums.n_past
         seen = _window(sums.weight, begin, end) if is_past else np.zeros(panel.n_series)
         exposure = seen * level
@@ -164,7 +172,7 @@ def _group_features(panel: DemandPanel, sums: PanelSums, origin: int, level: np.
 
 
 def _bucket_features(
-    panel: DemandPanel, sums: PanelSums, begin: int, end: int, number: int, level: np.ndarray
+    panel: DemandPanel, sums: PanelSums, begin: int, end: int, number: int
 ) -> list[np.ndarray]:
     n, length = panel.n_series, end - begin
     weight = _window(sums.all_weight, begin, end) / length
@@ -179,21 +187,20 @@ def _bucket_features(
         middle = panel.dates[min(begin + length // 2, len(panel.dates) - 1)]
         week = int((middle - middle.astype("datetime64[Y]")).astype("timedelta64[D]").astype(int)) // 7
         columns.append(np.full(n, week))
-    columns.append(_last_year_growth(panel, sums, begin, end, level))
+    columns.append(_last_year_growth(panel, sums, begin, end))
     return columns
 
 
-def _last_year_growth(
-    panel: DemandPanel, sums: PanelSums, begin: int, end: int, level: np.ndarray
-) -> np.ndarray:
-    """What the category sold in the same bucket last year over what it sold in the four weeks before that bucket."""
+def _last_year_growth(panel: DemandPanel, sums: PanelSums, begin: int, end: int) -> np.ndarray:
+    """What the category sold in the same bucket last year over what it sold in the four weeks before that
+    bucket."""
     year, month = 364 // panel.period_days, 28 // panel.period_days
     if begin - year - month < 0:
         return np.full(panel.n_series, np.nan)
     codes, n_groups = _codes(panel, "category_id")
-    then = [np.bincount(codes, _window(sums.units, begin - year, end - year), n_groups), end - begin]
-    before = [np.bincount(codes, _window(sums.units, begin - year - month, begin - year), n_groups), month]
-    return ((then[0] + 5) / then[1] / ((before[0] + 5) / before[1]))[codes]
+    then = np.bincount(codes, _window(sums.units, begin - year, end - year), n_groups)
+    before = np.bincount(codes, _window(sums.units, begin - year - month, begin - year), n_groups)
+    return (((then + 5) / (end - begin)) / ((before + 5) / month))[codes]
 
 
 def _codes(panel: DemandPanel, name: str) -> tuple[np.ndarray, int]:

@@ -1,12 +1,12 @@
 """The floors: the simple forecasts every model is compared with, and that stand in when one fails.
 
-They come from statsforecast, one series at a time, on demand whose censored periods are filled. Flat ones see the
-trading periods only, and every forecast is zero where the shop does not trade.
+They come from statsforecast, one series at a time, on demand whose censored periods are filled. Flat ones
+see the trading periods only, and every forecast is zero where the shop does not trade.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,14 +43,17 @@ def _model(name: str, season: int) -> Any:
     # imported here: statsforecast takes seconds to import, and the code location must load without it
     from statsforecast import models
 
-    return {
+    makers: dict[str, Callable[[], Any]] = {
         SEASONAL_NAIVE: lambda: models.SeasonalNaive(season),
         SEASONAL_WINDOW: lambda: models.SeasonalWindowAverage(season, 4 if season < 50 else 2),
         SES: models.SimpleExponentialSmoothingOptimized,
         SBA: models.CrostonSBA,
         TSB: lambda: models.TSB(alpha_d=0.1, alpha_p=0.1),
-        ETS: lambda: models.AutoETS(season_length=season if season < 25 else 1, model="ANA" if season < 25 else "ANN"),
-    }[name]()
+        ETS: lambda: models.AutoETS(
+            season_length=season if season < 25 else 1, model="ANA" if season < 25 else "ANN"
+        ),
+    }
+    return makers[name]()
 
 
 def _forecast(name: str, model: Any, values: np.ndarray, season: int, horizon: int) -> np.ndarray:

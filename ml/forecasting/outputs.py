@@ -1,4 +1,5 @@
-"""The frames that leave the package: columns and types of the served contracts, nothing missing, nothing negative.
+"""The frames that leave the package: columns and types of the served contracts, nothing missing, nothing
+negative.
 
 Turning arrays into tables is all that happens here.
 """
@@ -12,10 +13,8 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from data_quality.contract import Contract, load_contract
 from ml.forecasting.params import MODEL_VERSION, QUANTILES, TOTAL_QUANTILES
-
-_PANDAS_TYPES = {"varchar": "object", "bigint": "int64", "double": "float64", "boolean": "bool", "date": "object"}
+from ml.served import served_frame
 
 
 @dataclass(frozen=True)
@@ -27,40 +26,26 @@ class Stamp:
     model_version: str = MODEL_VERSION
 
 
-def served_frame(name: str, columns: Mapping[str, object], stamp: Stamp) -> pd.DataFrame:
-    """The columns as a frame of the served contract ``name``: its order, its types; empty columns stay typed."""
-    contract = load_contract(name, "served")
-    frame = pd.DataFrame({**columns})
-    frame = frame.assign(as_of=stamp.as_of, run_id=stamp.run_id, model_version=stamp.model_version)
-    return typed(frame, contract)
+def stamped(name: str, columns: Mapping[str, object] | pd.DataFrame, stamp: Stamp) -> pd.DataFrame:
+    """The columns as the served table ``name``, with the stamp."""
+    rows = columns if isinstance(columns, pd.DataFrame) else pd.DataFrame(dict(columns))
+    return served_frame(name, rows, as_of=stamp.as_of, run_id=stamp.run_id, model_version=stamp.model_version)
 
 
-def empty_frame(name: str) -> pd.DataFrame:
-    """A frame of the served contract ``name`` without rows."""
-    contract = load_contract(name, "served")
-    return typed(pd.DataFrame({column: [] for column in contract.column_names}), contract)
-
-
-def typed(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
-    """The frame in the order and types of the contract; a missing column is an error that names it."""
-    missing = [name for name in contract.column_names if name not in frame]
-    if missing:
-        raise ValueError(f"Got no {missing} for {contract.kind}/{contract.name}, but expected every column.")
-    frame = frame[list(contract.column_names)].copy()
-    for column in contract.columns:
-        kind = _PANDAS_TYPES.get(column.type, "object")
-        if column.type == "bigint" and not column.required:
-            kind = "Int64"
-        frame[column.name] = frame[column.name].astype(kind)
-    return frame
+def empty(name: str, stamp: Stamp) -> pd.DataFrame:
+    """The served table ``name`` without rows, typed."""
+    return stamped(name, pd.DataFrame(), stamp)
 
 
 def daily_columns(
     keys: pd.DataFrame, dates: np.ndarray, units: np.ndarray, quantiles: np.ndarray, by_series: pd.DataFrame
 ) -> dict[str, object]:
-    """Columns of ``demand_forecasts`` from arrays of series by periods (by level); ``by_series`` holds the rest."""
+    """Columns of ``demand_forecasts`` from arrays of series by periods (by level); ``by_series`` holds the
+    rest."""
     n, horizon = units.shape
-    columns: dict[str, object] = {name: np.repeat(keys[name].to_numpy(), horizon) for name in ("sku", "location_id")}
+    columns: dict[str, object] = {
+        name: np.repeat(keys[name].to_numpy(), horizon) for name in ("sku", "location_id")
+    }
     columns["demand_date"] = np.tile(dates.astype("datetime64[D]").astype(object), n)
     columns["horizon"] = np.tile(np.arange(1, horizon + 1), n)
     columns["units_mean"] = units.ravel()

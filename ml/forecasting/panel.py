@@ -1,7 +1,8 @@
 """The demand panel: every series on one time axis, as dense arrays, with what is known of the future.
 
-Rows are series (SKU and location), columns are demand periods. What belongs here is shape and knowledge: which
-cells were really observed, which future facts (promotions, events, closures) are known. No model is fitted here.
+Rows are series (SKU and location), columns are demand periods. What belongs here is shape and knowledge:
+which cells were really observed, which future facts (promotions, events, closures) are known. No model is
+fitted here.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ class DemandPanel:
         return len(self.dates) - self.n_past
 
     def known_at(self, n_past: int, horizon: int, are_promotions_announced: bool = True) -> DemandPanel:
-        """The panel as it was known after ``n_past`` periods; nothing that was measured later is left in it."""
+        """The panel as it was known after ``n_past`` periods; nothing that was measured later is left in
+        it."""
         end = min(n_past + horizon, len(self.dates))
         past, all_known = slice(0, n_past), slice(0, end)
         discount, is_promoted = self.discount[:, all_known].copy(), self.is_promoted[:, all_known].copy()
@@ -107,10 +109,10 @@ def build_panel(
     row, column = grouped.ngroup().to_numpy(), ((day - day.min()) // period).astype(int)
     shape = (len(keys), n_past)
     units = _filled(shape, row, column, history["units_sold"], 0.0)
-    has_row = _filled(shape, row, column, pd.Series(np.ones(len(history))), 0.0) > 0
+    has_row = np.asarray(_filled(shape, row, column, pd.Series(np.ones(len(history))), 0.0) > 0)
     is_censored = _filled(shape, row, column, history.get("is_stocked_out"), 0.0) > 0
-    trades = _filled(shape, row, column, history.get("is_trading_day"), 1.0) > 0
-    trades &= has_row.any(axis=0)[None, :]
+    trades = np.asarray(_filled(shape, row, column, history.get("is_trading_day"), 1.0) > 0)
+    trades &= np.asarray(has_row.any(axis=0))[None, :]
     is_alive = np.maximum.accumulate(has_row, axis=1)
     is_observed = is_alive & trades & ~is_censored
     blind = ~is_observed.any(axis=1)
@@ -136,10 +138,11 @@ def build_panel(
 
 
 def with_trading_rule(panel: DemandPanel) -> DemandPanel:
-    """Close the future weekdays on which the shop has not traded in the last eight weeks; only for daily panels.
+    """Close the future weekdays on which the shop has not traded in the last eight weeks; only for daily
+    panels.
 
-    A weekday counts as closed when every cell of its last eight dates is closed, or no series sold anything on
-    them although the shop sold on other days: a shop that rests on Saturdays says so by its sales.
+    A weekday counts as closed when every cell of its last eight dates is closed, or no series sold anything
+    on them although the shop sold on other days: a shop that rests on Saturdays says so by its sales.
     """
     if panel.period_days != 1 or panel.horizon == 0:
         return panel
@@ -162,7 +165,9 @@ def with_trading_rule(panel: DemandPanel) -> DemandPanel:
 def _checked(history: pd.DataFrame, as_of: date, max_history_days: int) -> pd.DataFrame:
     missing = [name for name in REQUIRED if name not in history.columns]
     if missing:
-        raise ValueError(f"Got a history without {missing}, but expected at least the columns {list(REQUIRED)}.")
+        raise ValueError(
+            f"Got a history without {missing}, but expected at least the columns {list(REQUIRED)}."
+        )
     day = pd.to_datetime(history["demand_date"]).to_numpy().astype("datetime64[D]")
     history = history.assign(demand_date=day.astype("datetime64[ns]"))
     last = np.datetime64(as_of, "D")
@@ -170,7 +175,9 @@ def _checked(history: pd.DataFrame, as_of: date, max_history_days: int) -> pd.Da
     twice = history.loc[history.duplicated([*KEYS, "demand_date"]), KEYS].drop_duplicates()
     if len(twice):
         named = twice.head(5).to_dict("records")
-        raise ValueError(f"Got several rows for one SKU, location and demand_date, but expected one: {named}.")
+        raise ValueError(
+            f"Got several rows for one SKU, location and demand_date, but expected one: {named}."
+        )
     return history
 
 
@@ -221,7 +228,9 @@ def _with_calendar(panel: DemandPanel, calendar: pd.DataFrame | None) -> DemandP
     names = sorted(set(calendar["event_names"].fillna("").astype(str)[inside]) - {""})
     event, is_trading = panel.event.copy(), panel.is_trading.copy()
     code = {name: number for number, name in enumerate(names, start=1)}
-    event[column[inside]] = calendar["event_names"].fillna("").astype(str)[inside].map(code).fillna(0).astype(int)
+    event[column[inside]] = (
+        calendar["event_names"].fillna("").astype(str)[inside].map(code).fillna(0).astype(int)
+    )
     is_closure = panel.is_closure.copy()
     is_closure[column[inside & calendar["is_closure"].fillna(False).to_numpy(dtype=bool)]] = True
     is_trading[:, panel.n_past :] &= ~is_closure[panel.n_past :]

@@ -44,14 +44,14 @@ class ForecastParams:
     windows: tuple[int, ...] | None = None
     buckets: tuple[int, ...] | None = None
     season: int | None = None
-    backtest_origins: int = 2
+    backtest_origins: int | None = None
     max_history_days: int = 1100
     modelled_series: int = 1200
     ets_series: int = 60
     default_protection_days: int = 14
     longest_protection_days: int = 120
     bias_limit: float = 0.10
-    blend_preference: float = 0.01
+    floor_margin: float = 0.05
     boosted_trees: int = 200
     boosted_leaves: int = 31
     boosted_learning_rate: float = 0.07
@@ -65,6 +65,11 @@ class ForecastParams:
     def horizon_of(self, period_days: int) -> int:
         """Periods ahead that are forecast one by one."""
         return self.horizon or (28 if period_days == 1 else 8)
+
+    def origins_of(self, period_days: int) -> int:
+        """Origins of the backtest; weekly shops are cheap and their windows hold fewer periods, so they get
+        more."""
+        return self.backtest_origins or (2 if period_days == 1 else 4)
 
     def windows_of(self, period_days: int) -> tuple[int, ...]:
         """Lengths of the standard windows whose sums are forecast."""

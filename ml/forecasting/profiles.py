@@ -1,7 +1,9 @@
-"""Day weights: how much busier than usual each period of each series is, by weekday, season, promotion and event.
+"""Day weights: how much busier than usual each period of each series is, by weekday, season, promotion and
+event.
 
-Demand is level times weight. The weights are known in advance, so every model here forecasts a level and lets the
-weights carry weekday, promotion and holiday. All effects are estimated from the past of the panel only.
+Demand is level times weight. The weights are known in advance, so every model here forecasts a level and
+lets the weights carry weekday, promotion and holiday. All effects are estimated from the past of the panel
+only.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from ml.forecasting.panel import DemandPanel
 
 WEEKDAY_PRIOR_UNITS = 30.0
 PROMOTION_PRIOR_UNITS = 50.0
-EVENT_PRIOR_UNITS = 200.0
+EVENT_PRIOR_UNITS = 50.0
 SEASON_PRIOR_UNITS = 100.0
 DISCOUNT_EDGES = (0.0, 0.10, 0.175, 0.25, 0.35, 0.50)
 
@@ -38,7 +40,8 @@ def day_weights(panel: DemandPanel) -> np.ndarray:
 def _weekday_weights(panel: DemandPanel) -> np.ndarray:
     weekday = (panel.dates.astype("datetime64[D]").astype(int) + 3) % 7
     recent = np.arange(panel.n_past) >= panel.n_past - 182
-    seen = panel.is_observed & recent & ~panel.is_promoted[:, : panel.n_past]
+    ordinary = recent & (panel.event[: panel.n_past] == 0)
+    seen = panel.is_observed & ordinary & ~panel.is_promoted[:, : panel.n_past]
     sold = np.where(seen, panel.units, 0)
     level = sold.sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
     by_day = np.array([weekday[: panel.n_past] == day for day in range(7)], dtype=np.float32).T
@@ -46,7 +49,7 @@ def _weekday_weights(panel: DemandPanel) -> np.ndarray:
     pooled = (units.sum(axis=0) + 1e-9) / (expected.sum(axis=0) + 1e-9)
     pooled = np.where(expected.sum(axis=0) > 0, pooled, 1.0)
     weight = (units + WEEKDAY_PRIOR_UNITS * pooled) / (expected + WEEKDAY_PRIOR_UNITS)
-    trades = panel.is_trading[:, panel.n_past :].any(axis=0) if panel.horizon else np.ones(0, dtype=bool)
+    trades = np.asarray(panel.is_trading[:, panel.n_past :].any(axis=0))
     open_days = np.array([trades[weekday[panel.n_past :] == day].any() for day in range(7)])
     open_days = open_days if open_days.any() else np.ones(7, dtype=bool)
     return (weight / np.maximum(weight[:, open_days].mean(axis=1, keepdims=True), 1e-9))[:, weekday]

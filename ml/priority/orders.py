@@ -62,9 +62,19 @@ def prioritise_orders(
 
 def _known_orders(open_orders: pd.DataFrame, as_of: date, time_zone: str) -> pd.DataFrame:
     end = pd.Timestamp(as_of) + pd.Timedelta(days=1)
-    end = end.tz_localize(time_zone, ambiguous=True, nonexistent="shift_forward").tz_convert("UTC").tz_localize(None)
+    end = (
+        end.tz_localize(time_zone, ambiguous=True, nonexistent="shift_forward")
+        .tz_convert("UTC")
+        .tz_localize(None)
+    )
     orders = open_orders[open_orders["ordered_at"] < end].sort_values("order_id", ignore_index=True)
-    local = orders["ordered_at"].dt.tz_localize("UTC").dt.tz_convert(time_zone).dt.tz_localize(None).dt.normalize()
+    local = (
+        orders["ordered_at"]
+        .dt.tz_localize("UTC")
+        .dt.tz_convert(time_zone)
+        .dt.tz_localize(None)
+        .dt.normalize()
+    )
     usual = orders["shipping_method"].map(ASSUMED_PROMISE_DAYS).fillna(ASSUMED_PROMISE_DAYS_UNKNOWN)
     assumed = local + pd.to_timedelta(usual.astype(int), unit="D")
     promised = pd.to_datetime(orders["promised_delivery_date"])
@@ -82,7 +92,9 @@ def _gates(orders: pd.DataFrame) -> pd.Series:
     status, payment = orders["order_status"], orders["payment_status"]
     # Where no order has a payment status the shop has no payments feed: nothing is known against any order.
     has_payments = bool(payment.notna().any() or orders["paid_at"].notna().any())
-    paid = status.isin(["paid", "packed"]) | orders["paid_at"].notna() | payment.isin(["captured", "authorised"])
+    paid = (
+        status.isin(["paid", "packed"]) | orders["paid_at"].notna() | payment.isin(["captured", "authorised"])
+    )
     gate = pd.Series("open", index=orders.index)
     gate[~orders["is_all_in_stock"].astype("boolean").fillna(True).astype(bool)] = "WAITING_STOCK"
     if has_payments:
@@ -125,7 +137,9 @@ def _with_odds(orders: pd.DataFrame, days: list[date], table: TransitTable) -> p
     """P(on time) for dispatch on each of the days, as columns on_time_0, on_time_1, ..."""
     lanes = pd.DataFrame(
         {
-            "shipping_method": orders["shipping_method"].astype(object).where(orders["shipping_method"].notna(), None),
+            "shipping_method": orders["shipping_method"]
+            .astype(object)
+            .where(orders["shipping_method"].notna(), None),
             "destination_country": orders["shipping_country"].astype(object),
             "location_id": orders["location_id"],
         }
@@ -167,9 +181,13 @@ def _classes(orders: pd.DataFrame, capacity: float, params: PriorityParams) -> n
     now, gain = orders["on_time_now_ratio"].to_numpy(), orders["gain_ratio"].to_numpy()
     pressing = (gain >= params.high_gain) & (now >= params.savable_ratio)
     high = in_wave & (pressing | orders["is_aged"].to_numpy(dtype=bool))
-    two_days = np.maximum(now - orders["on_time_next_ratio"], orders["on_time_next_ratio"] - orders["on_time_2"])
+    two_days = np.maximum(
+        now - orders["on_time_next_ratio"], orders["on_time_next_ratio"] - orders["on_time_2"]
+    )
     low = (gain < params.low_gain) & (two_days < params.low_gain) & (orders["overdue_days"].to_numpy() < 1)
     gate = orders["gate"].to_numpy()
     return np.select(
-        [gate == "WAITING_STOCK", gate != "open", high, low], ["waiting_stock", "blocked", "high", "low"], "normal"
+        [gate == "WAITING_STOCK", gate != "open", high, low],
+        ["waiting_stock", "blocked", "high", "low"],
+        "normal",
     )

@@ -9,7 +9,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from ml.priority.scoring import PriorityParams, expected_gain, later_weights, queue_order, urgency, value_weight
+from ml.priority.scoring import (
+    PriorityParams,
+    expected_gain,
+    later_weights,
+    queue_order,
+    urgency,
+    value_weight,
+)
 from ml.priority.simulation import Floor, Policy
 
 

@@ -23,7 +23,9 @@ GATE_TEXTS = {
 Reason = tuple[float, str, str]
 
 
-def reasons_of(orders: pd.DataFrame, days: list[date], table: TransitTable, params: PriorityParams) -> pd.DataFrame:
+def reasons_of(
+    orders: pd.DataFrame, days: list[date], table: TransitTable, params: PriorityParams
+) -> pd.DataFrame:
     """The orders with reason_1_code, reason_1_text ... reason_3_text, strongest first."""
     columns: dict[str, list[str | None]] = {
         f"reason_{n}_{part}": [] for n in range(1, N_REASONS + 1) for part in ("code", "text")
@@ -37,7 +39,9 @@ def reasons_of(orders: pd.DataFrame, days: list[date], table: TransitTable, para
     return orders.assign(**columns)
 
 
-def _reasons(order: dict[str, Any], days: list[date], table: TransitTable, params: PriorityParams) -> list[Reason]:
+def _reasons(
+    order: dict[str, Any], days: list[date], table: TransitTable, params: PriorityParams
+) -> list[Reason]:
     if order["gate"] != "open":
         return [(9.0, order["gate"], GATE_TEXTS[order["gate"]]), *_age(order)]
     found = [_timing(order, days, params), *_age(order), *_lane(order, table, params), *_value(order)]
@@ -46,7 +50,9 @@ def _reasons(order: dict[str, Any], days: list[date], table: TransitTable, param
     late = _number(order["customer_n_late_orders"])
     if late > 0:
         total = max(_number(order["customer_n_orders"]), late)
-        found.append((0.3, "CUSTOMER_LATE_BEFORE", f"{late:.0f} of the customer's {total:.0f} orders came late."))
+        found.append(
+            (0.3, "CUSTOMER_LATE_BEFORE", f"{late:.0f} of the customer's {total:.0f} orders came late.")
+        )
     return found
 
 
@@ -67,7 +73,9 @@ def _age(order: dict[str, Any]) -> list[Reason]:
     if overdue <= 0:
         return []
     code = "WAITED_TOO_LONG" if order["is_aged"] else "OVERDUE"
-    return [(3.0 if order["is_aged"] else 0.7, code, f"{_days(overdue)} past the promise at the next dispatch.")]
+    return [
+        (3.0 if order["is_aged"] else 0.7, code, f"{_days(overdue)} past the promise at the next dispatch.")
+    ]
 
 
 def _lane(order: dict[str, Any], table: TransitTable, params: PriorityParams) -> list[Reason]:
@@ -87,7 +95,9 @@ def _value(order: dict[str, Any]) -> list[Reason]:
         return []
     code, strength = ("HIGH_VALUE", 0.5) if value > median else ("LOW_VALUE", 0.25)
     currency = f" {order['currency']}" if isinstance(order["currency"], str) else ""
-    return [(strength, code, f"Worth {value:.2f}{currency}, {value / median:.1f} times the median open order.")]
+    return [
+        (strength, code, f"Worth {value:.2f}{currency}, {value / median:.1f} times the median open order.")
+    ]
 
 
 def _number(value: Any) -> float:

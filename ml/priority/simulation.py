@@ -100,7 +100,9 @@ def learnt_transits(world: World, seed: int, n_parcels: int = 20_000) -> Transit
     return TransitTable().fit(log, as_of=FIRST_DAY - timedelta(days=1))
 
 
-def _draw_transit(world: World, method: np.ndarray, country: np.ndarray, random: np.random.Generator) -> np.ndarray:
+def _draw_transit(
+    world: World, method: np.ndarray, country: np.ndarray, random: np.random.Generator
+) -> np.ndarray:
     mean = np.array(world.mean_transit_days)[method] * np.array(world.country_factors)[country]
     return np.ceil(random.gamma(world.transit_shape, mean / world.transit_shape)).astype(np.int64)
 
@@ -183,7 +185,9 @@ def simulate_policies(
         for capacity in capacities:
             floor = Floor(orders, table, world, capacity)
             for name, policy in chosen.items():
-                rows.append({"capacity": capacity, "seed": seed} | measure(orders, run_policy(floor, policy), name))
+                rows.append(
+                    {"capacity": capacity, "seed": seed} | measure(orders, run_policy(floor, policy), name)
+                )
     return pd.DataFrame(rows)
 
 

@@ -32,7 +32,9 @@ class TransitTable(BaseEstimator):
     counting them would make every lane look quick.
     """
 
-    def __init__(self, prior_orders: float = 20.0, half_life_days: float = 28.0, settling_days: int = 10) -> None:
+    def __init__(
+        self, prior_orders: float = 20.0, half_life_days: float = 28.0, settling_days: int = 10
+    ) -> None:
         self.prior_orders = prior_orders
         self.half_life_days = half_life_days
         self.settling_days = settling_days
@@ -46,7 +48,9 @@ class TransitTable(BaseEstimator):
         for level in LEVELS:
             counts, sizes = _counts(known, level)
             for key in sorted(counts, key=str):
-                share = (counts[key] + self.prior_orders * self._pmf(key[:-1] if len(key) < 4 else key[:2], key[0]))
+                share = counts[key] + self.prior_orders * self._pmf(
+                    key[:-1] if len(key) < 4 else key[:2], key[0]
+                )
                 self._add(key, share / share.sum(), sizes[key])
         self.cdf_ = np.array(self._cdfs) if self._cdfs else np.empty((0, MAX_DAYS + 1))
         return self

@@ -30,7 +30,9 @@ class Floor:
         return days
 
 
-def floors_of(dispatches: pd.DataFrame, locations: list[str], backlog: dict[str, int], as_of: date) -> dict[str, Floor]:
+def floors_of(
+    dispatches: pd.DataFrame, locations: list[str], backlog: dict[str, int], as_of: date
+) -> dict[str, Floor]:
     """A ``Floor`` for each location, from its last eight weeks of dispatches up to ``as_of``.
 
     A location that has not dispatched yet is taken to work Monday to Friday and to clear its backlog in three days.
@@ -48,7 +50,9 @@ def floors_of(dispatches: pd.DataFrame, locations: list[str], backlog: dict[str,
         first = pd.to_datetime(own["dispatch_date"]).min()
         weeks = max(1.0, min(RECENT_DAYS, (last - first).days + 1) / 7)
         seen = own.groupby("weekday")["dispatch_date"].nunique() / weeks
-        weekdays = frozenset(int(d) for d in seen.index[seen >= MIN_WEEKDAY_SHARE]) or frozenset(seen.index.astype(int))
+        weekdays = frozenset(int(d) for d in seen.index[seen >= MIN_WEEKDAY_SHARE]) or frozenset(
+            seen.index.astype(int)
+        )
         worked = own[own["weekday"].isin(weekdays)]
         floors[location] = Floor(weekdays, max(1.0, float(np.median(worked["n_orders"]))))
     return floors

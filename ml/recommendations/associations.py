@@ -67,7 +67,7 @@ def effective_orders(baskets: Baskets) -> float:
     return min(float(sizes.sum()) ** 2 / meetings, float(len(sizes))) if meetings else float(len(sizes))
 
 
-def tested_pairs(baskets: Baskets, min_together: int, min_lift: float = 1.0) -> pd.DataFrame:
+def assess_pairs(baskets: Baskets, min_together: int, min_lift: float = 1.0) -> pd.DataFrame:
     """Pairs met often enough, with expected, lift, leverage, p_value and q_value. One row per pair i < j.
 
     The p-value is the one-sided hypergeometric tail over the effective number of orders, computed for pairs of

@@ -7,13 +7,15 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from ml.recommendations.associations import Baskets, tested_pairs
-from ml.recommendations.bundles import DEFAULTS, MODEL_VERSION, BundleParams, accepted_rules, both_directions
+from ml.recommendations.associations import Baskets, effective_orders, assess_pairs
+from ml.recommendations.bundles import DEFAULTS, MODEL_VERSION, BundleParams, accepted_of, both_directions
 from ml.recommendations.metrics import precision_at
 from ml.recommendations.ranking import by_score
+from ml.recommendations.session_settings import evenly
 from ml.served import served_frame
 
 OURS = "bundles"
+MAX_PAIRS_CHECKED = 20_000
 
 
 def evaluate_bundles(
@@ -34,9 +36,11 @@ def evaluate_bundles(
         dates = pd.to_datetime(used["order_date"])
         train = Baskets.from_rows(*_columns(used[dates < split_at]))
         later = used[dates >= split_at]
-        rows = _hit_rows(train, later, params) + _stability_rows(
-            train, Baskets.from_rows(*_columns(later)), params
-        )
+        pairs = assess_pairs(train, params.min_orders, params.min_lift)
+        accepted = accepted_of(pairs, train.skus, params)
+        rows = _hit_rows(train, pairs, accepted, later, params)
+        rows += _stability_rows(accepted, Baskets.from_rows(*_columns(later)))
+        rows += _shuffled_rows(train, params)
     frame = pd.DataFrame(rows, columns=["model_name", "metric", "value", "n"])
     frame = frame.assign(surface="bundle", split_at=str(split_at)[:10], is_served=frame["model_name"] == OURS)
     return served_frame(
@@ -55,20 +59,23 @@ def _split_date(rows: pd.DataFrame, test_share: float) -> pd.Timestamp | None:
     return days.iloc[int(len(days) * (1 - test_share))]
 
 
-def _hit_rows(train: Baskets, later: pd.DataFrame, params: BundleParams) -> list[tuple[str, str, float, int]]:
+def _hit_rows(
+    train: Baskets, pairs: pd.DataFrame, accepted: pd.DataFrame, later: pd.DataFrame, params: BundleParams
+) -> list[tuple[str, str, float, int]]:
     questions = _questions(later, set(train.skus), params.seed)
     k = params.accuracy_at
-    rows = []
-    for name, lists in _rankings(train, params).items():
-        found = [
-            precision_at(lists.get(sku, lists.get("", []))[:k], answers, k) for sku, answers in questions
-        ]
-        n_answered = sum(bool(lists.get(sku, lists.get(""))) for sku, _ in questions)
-        rows += [
-            (name, f"hit_rate_at_{k}", float(np.mean([f > 0 for f in found])) if found else 0.0, len(found)),
-            (name, f"precision_at_{k}", float(np.mean(found)) if found else 0.0, len(found)),
-            (name, "answered_ratio", n_answered / len(found) if found else 0.0, len(found)),
-        ]
+    rows: list[tuple[str, str, float, int]] = []
+    for name, lists in _rankings(train, pairs, accepted, params).items():
+        shown = [lists.get(sku, lists.get("", []))[:k] for sku, _ in questions]
+        found = np.array([precision_at(s, answers, k) for s, (_, answers) in zip(shown, questions, strict=True)])
+        answered = np.array([bool(s) for s in shown])
+        figures = {
+            f"hit_rate_at_{k}": found > 0,
+            f"precision_at_{k}": found,
+            "answered_ratio": answered,
+            f"hit_rate_where_answered_at_{k}": (found > 0)[answered] if len(found) else found,
+        }
+        rows += [(name, metric, float(v.mean()) if len(v) else 0.0, len(v)) for metric, v in figures.items()]
     return rows
 
 
@@ -84,12 +91,14 @@ def _questions(later: pd.DataFrame, known: set[str], seed: int) -> list[tuple[st
     return questions
 
 
-def _rankings(train: Baskets, params: BundleParams) -> dict[str, dict[str, list[str]]]:
-    every = both_directions(tested_pairs(train, params.min_orders), train.skus)
+def _rankings(
+    train: Baskets, pairs: pd.DataFrame, accepted: pd.DataFrame, params: BundleParams
+) -> dict[str, dict[str, list[str]]]:
+    every = both_directions(pairs, train.skus)
     n_sku = np.asarray(train.matrix.sum(axis=0)).ravel()
     popular = [str(s) for s in train.skus[by_score(n_sku)[: params.accuracy_at]]]
     return {
-        OURS: _lists(accepted_rules(train, params), "confidence_lower_ratio", params.accuracy_at),
+        OURS: _lists(accepted, "confidence_lower_ratio", params.accuracy_at),
         "confidence": _lists(every, "confidence_ratio", params.accuracy_at),
         "leverage": _lists(every, "leverage", params.accuracy_at),
         "lift": _lists(every, "lift", params.accuracy_at),
@@ -102,28 +111,24 @@ def _lists(rules: pd.DataFrame, by: str, k: int) -> dict[str, list[str]]:
     return ordered.groupby("sku")["bundled_sku"].agg(lambda s: list(s[:k])).to_dict()
 
 
-def _stability_rows(
-    train: Baskets, later: Baskets, params: BundleParams
-) -> list[tuple[str, str, float, int]]:
-    accepted = accepted_rules(train, params)
+def _stability_rows(accepted: pd.DataFrame, later: Baskets) -> list[tuple[str, str, float, int]]:
     accepted = accepted[accepted["i"] < accepted["j"]]
+    accepted = accepted.iloc[evenly(len(accepted), MAX_PAIRS_CHECKED)]
     code = {sku: c for c, sku in enumerate(later.skus)}
     i, j = accepted["sku"].map(code), accepted["bundled_sku"].map(code)
     both = (i.notna() & j.notna()).to_numpy()
     columns = later.matrix.tocsc()
     left, right = columns[:, i[both].astype(int)], columns[:, j[both].astype(int)]
     together = np.asarray(left.multiply(right).sum(axis=0)).ravel()
-    expected = (
-        np.asarray(left.sum(axis=0)).ravel()
-        * np.asarray(right.sum(axis=0)).ravel()
-        / max(len(later.order_ids), 1)
-    )
+    n_left, n_right = np.asarray(left.sum(axis=0)).ravel(), np.asarray(right.sum(axis=0)).ravel()
+    expected = n_left * n_right / effective_orders(later)
     checkable = expected >= 1  # below one expected meeting, not meeting says nothing
     holds = float((together[checkable] > expected[checkable]).mean()) if checkable.any() else 1.0
+    return [(OURS, "lift_holds_later_ratio", holds, int(checkable.sum()))]
+
+
+def _shuffled_rows(train: Baskets, params: BundleParams) -> list[tuple[str, str, float, int]]:
     shuffled = train.shuffled(params.seed)
-    n_tested = len(shuffled.pairs(params.min_orders))
-    by_chance = len(accepted_rules(shuffled, params)) / 2 / max(n_tested, 1)
-    return [
-        (OURS, "lift_holds_later_ratio", holds, int(checkable.sum())),
-        (OURS, "accepted_when_shuffled_ratio", by_chance, n_tested),
-    ]
+    pairs = assess_pairs(shuffled, params.min_orders, params.min_lift)
+    by_chance = len(accepted_of(pairs, shuffled.skus, params)) / 2 / max(len(pairs), 1)
+    return [(OURS, "accepted_when_shuffled_ratio", by_chance, len(pairs))]

@@ -8,7 +8,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from ml.recommendations.associations import Baskets, tested_pairs, wilson_lower
+from ml.recommendations.associations import Baskets, assess_pairs, wilson_lower
 from ml.recommendations.availability import take_ranked, unavailable_skus
 from ml.served import served_frame
 
@@ -61,10 +61,14 @@ def bundles(
 
 
 def accepted_rules(baskets: Baskets, params: BundleParams) -> pd.DataFrame:
-    """Both directions of every pair that passes the gates, with the served measures. One row per SKU and bundled SKU."""
-    pairs = tested_pairs(baskets, params.min_orders, params.min_lift)
+    """Both directions of every pair that passes the gates, with the served measures. One row per SKU and other SKU."""
+    return accepted_of(assess_pairs(baskets, params.min_orders, params.min_lift), baskets.skus, params)
+
+
+def accepted_of(pairs: pd.DataFrame, skus: np.ndarray, params: BundleParams) -> pd.DataFrame:
+    """The same from pairs already tested."""
     good = (pairs["lift"] >= params.min_lift) & (pairs["q_value"] <= params.max_q_value)
-    return both_directions(pairs[good], baskets.skus)
+    return both_directions(pairs[good], skus)
 
 
 def both_directions(pairs: pd.DataFrame, skus: np.ndarray) -> pd.DataFrame:

@@ -177,7 +177,9 @@ class SessionNeighbours(SessionRecommender):
 
     def _most_similar(self, query: np.ndarray, session: np.ndarray, similarity: np.ndarray) -> np.ndarray:
         """Rows of the ``k`` most similar sessions of each query, the newer among equals."""
-        bounds = np.flatnonzero(np.r_[True, query[1:] != query[:-1], True]) if len(query) else np.zeros(1, int)
+        bounds = (
+            np.flatnonzero(np.r_[True, query[1:] != query[:-1], True]) if len(query) else np.zeros(1, int)
+        )
         if np.diff(bounds).max(initial=0) <= self.k:
             return np.arange(len(query))
         key = np.round(similarity * 1e6).astype(np.int64) * self.n_sessions_ + session

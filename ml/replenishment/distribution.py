@@ -1,7 +1,7 @@
 """Demand of a window as a distribution made from its published quantiles: probabilities, quantiles, losses.
 
-Between the published levels the quantile function is a straight line; below it starts at a floor, above it grows by
-the last step once more. All functions take whole arrays of SKUs.
+Between the published levels the quantile function is a straight line; below it starts at a floor, above it
+grows by the last step once more. All functions take whole arrays of SKUs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Textbook inventory formulas, checked against published examples to six decimals.
 
-Units: demand and lead time share one time unit; costs are per unit (and per time unit for holding). Whole arrays of
-SKUs are planned in ``policy``; here is the arithmetic it rests on, for one item at a time unless it says otherwise.
+Units: demand and lead time share one time unit; costs are per unit (and per time unit for holding). Whole
+arrays of SKUs are planned in ``policy``; here is the arithmetic it rests on, for one item at a time unless
+it says otherwise.
 """
 
 from __future__ import annotations
@@ -119,10 +120,13 @@ def reorder_point_for(
 
 
 def reorder_point_for_fill_rate(fill_rate: float, units: float, mean: float, sd: float) -> float:
-    """R at which the units short per cycle are ``(1 - fill_rate) * units`` (type 2 service, normal demand)."""
+    """R at which the units short per cycle are ``(1 - fill_rate) * units`` (type 2 service, normal
+    demand)."""
     allowed = (1 - fill_rate) * units
     return float(
-        optimize.brentq(lambda level: normal_loss(level, mean, sd)[0] - allowed, mean - 8 * sd, mean + 8 * sd, xtol=1e-10)
+        optimize.brentq(
+            lambda level: normal_loss(level, mean, sd)[0] - allowed, mean - 8 * sd, mean + 8 * sd, xtol=1e-10
+        )
     )
 
 
@@ -152,7 +156,8 @@ def wagner_whitin(order_cost: float, holding_cost: float, demand: list[float]) -
 
 
 def order_lot(raw_units: float, moq_units: int = 1, pack_size_units: int = 1) -> int:
-    """Whole units to order for a need of ``raw_units``: 0, or at least the minimum, in whole packs, rounded up.
+    """Whole units to order for a need of ``raw_units``: 0, or at least the minimum, in whole packs, rounded
+    up.
 
     >>> order_lot(7.2, moq_units=6, pack_size_units=4), order_lot(0.0), order_lot(0.5, 10, 6)
     (8, 0, 12)
@@ -168,14 +173,15 @@ def reorder_policy_cost(
 ) -> float:
     """Exact cost per period of an (s, S) policy without lead time under Poisson demand, shortages wait.
 
-    Order up to ``up_to`` when the stock is at or below ``reorder_at`` (renewal argument of Veinott and Wagner).
+    Order up to ``up_to`` when the stock is at or below ``reorder_at`` (renewal argument of Veinott and
+    Wagner).
     """
     steps = up_to - reorder_at
     pmf = stats.poisson.pmf(np.arange(steps), mean)
     visits = np.zeros(steps)
     visits[0] = 1 / (1 - exp(-mean))
     for drop in range(1, steps):
-        visits[drop] = (pmf[1 : drop + 1] @ visits[drop - 1 :: -1][: drop]) / (1 - pmf[0])
+        visits[drop] = (pmf[1 : drop + 1] @ visits[drop - 1 :: -1][:drop]) / (1 - pmf[0])
     rates = []
     for drop in range(steps):
         short, left = poisson_loss(up_to - drop, mean)

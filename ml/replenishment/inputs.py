@@ -84,7 +84,9 @@ def _forecast_array(rows: pd.DataFrame, forecasts: pd.DataFrame, length: int) ->
     number = {key: i for i, key in enumerate(zip(rows["sku"], rows["location_id"], strict=True))}
     ahead = np.zeros((len(rows), length))
     near = forecasts.loc[forecasts["horizon"] <= length]
-    row = np.array([number.get(key, -1) for key in zip(near["sku"], near["location_id"], strict=True)], dtype=int)
+    row = np.array(
+        [number.get(key, -1) for key in zip(near["sku"], near["location_id"], strict=True)], dtype=int
+    )
     known = row >= 0
     ahead[row[known], near["horizon"].to_numpy(dtype=int)[known] - 1] = near["units_mean"].to_numpy()[known]
     return ahead
@@ -93,15 +95,17 @@ def _forecast_array(rows: pd.DataFrame, forecasts: pd.DataFrame, length: int) ->
 def _receipt_array(
     rows: pd.DataFrame, receipts: pd.DataFrame, as_of: date, period_days: int, length: int
 ) -> np.ndarray:
-    """Units due by period; what is overdue counts as due in the first period, what comes later is left out."""
+    """Units due by period; what is overdue counts as due in the first period, what comes later is left
+    out."""
     due = np.zeros((len(rows), length))
     number = {key: i for i, key in enumerate(zip(rows["sku"], rows["location_id"], strict=True))}
-    for line in receipts.itertuples():
-        row = number.get((line.sku, line.location_id))
-        days = (pd.Timestamp(line.expected_receipt_date) - pd.Timestamp(as_of)).days
-        period = max(int(np.ceil(days / period_days)), 1) - 1
+    days = (pd.to_datetime(receipts["expected_receipt_date"]) - pd.Timestamp(as_of)).dt.days
+    periods = np.maximum(np.ceil(days.to_numpy(dtype=float) / period_days), 1).astype(int) - 1
+    keys = zip(receipts["sku"], receipts["location_id"], strict=True)
+    for key, period, units in zip(keys, periods, receipts["units"].to_numpy(dtype=float), strict=True):
+        row = number.get(key)
         if row is not None and period < length:
-            due[row, period] += float(line.units)
+            due[row, period] += units
     return due
 
 

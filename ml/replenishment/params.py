@@ -1,4 +1,5 @@
-"""What replenishment may be tuned by. Costs and targets that a shop states per SKU come with the supply terms."""
+"""What replenishment may be tuned by. Costs and targets that a shop states per SKU come with the supply
+terms."""
 
 from __future__ import annotations
 
@@ -11,8 +12,8 @@ MODEL_VERSION = "replenishment-1"
 class ReplenishmentParams:
     """Defaults for what the supply terms leave open; shares are 0-1, lengths in days.
 
-    ``safety_share`` is the part of (quantile - mean) of the protection period's demand that is kept as safety stock
-    on top of the projected stock; 1 keeps all of it.
+    ``safety_share`` is the part of (quantile - mean) of the protection period's demand that is kept as
+    safety stock on top of the projected stock; 1 keeps all of it.
     """
 
     service_level_a: float = 0.97

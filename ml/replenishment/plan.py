@@ -1,4 +1,5 @@
-"""From forecasts, supply terms and stock to tables: policies, proposed orders that explain themselves, and risks."""
+"""From forecasts, supply terms and stock to tables: policies, proposed orders that explain themselves, and
+risks."""
 
 from __future__ import annotations
 
@@ -6,25 +7,26 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from data_quality.contract import load_contract
 from ml.replenishment.distribution import DemandDistribution
 from ml.replenishment.formulas import critical_ratio, order_lot
 from ml.replenishment.inputs import PlanInputs, plan_inputs
 from ml.replenishment.params import MODEL_VERSION, ReplenishmentParams
 from ml.replenishment.policy import Need, needs, xyz_classes
+from ml.replenishment.risks import money, risk_columns
+from ml.served import served_frame
 
 POLICY_NAME = "periodic_review_projected_stock"
 
 
 @dataclass(frozen=True)
 class ReplenishmentPlan:
-    """Frames of ``inventory_policies``, ``replenishment_orders`` and ``stock_risks``, and notes on what was left out."""
+    """Frames of ``inventory_policies``, ``replenishment_orders`` and ``stock_risks``, and notes on what was
+    left out."""
 
     policies: pd.DataFrame
     orders: pd.DataFrame
@@ -46,8 +48,9 @@ def plan_replenishment(
 ) -> ReplenishmentPlan:
     """When and how much to order of every SKU and location with supply terms, why, and what is at risk.
 
-    Inputs are ``demand_forecast_totals``, ``demand_forecasts`` and the feature tables of the same names. The same
-    inputs give the same proposals with the same identifiers. SKUs whose stock is unknown get a policy but no order.
+    Inputs are ``demand_forecast_totals``, ``demand_forecasts`` and the feature tables of the same names. The
+    same inputs give the same proposals with the same identifiers. SKUs whose stock is unknown get a policy
+    but no order.
     """
     params = params or ReplenishmentParams()
     inputs = plan_inputs(totals, forecasts, supply, receipts, items, as_of, period_days, params)
@@ -60,15 +63,22 @@ def plan_replenishment(
         )
     rows = _with_levels(inputs, params)
     need = needs(
-        rows["available"].to_numpy(), inputs.receipts, inputs.forecast, inputs.lead_periods, inputs.review_periods,
+        rows["available"].to_numpy(), inputs.receipts, inputs.forecast,
+        inputs.lead_periods, inputs.review_periods,
         rows["units_mean"].to_numpy(), rows["reorder_point"].to_numpy(), params.safety_share,
     )  # fmt: skip
     known = rows["is_stock_known"].to_numpy()
-    notes = () if known.all() else (f"stock is unknown for {int((~known).sum())} of {len(rows)} SKUs and locations",)
+    notes = (
+        ()
+        if known.all()
+        else (f"stock is unknown for {int((~known).sum())} of {len(rows)} SKUs and locations",)
+    )
     return ReplenishmentPlan(
         policies=_served("inventory_policies", _policy_columns(rows, inputs), as_of, run_id),
-        orders=_served("replenishment_orders", _order_columns(rows, inputs, need, as_of, params), as_of, run_id),
-        risks=_served("stock_risks", _risk_columns(rows, inputs, params), as_of, run_id),
+        orders=_served(
+            "replenishment_orders", _order_columns(rows, inputs, need, as_of, params), as_of, run_id
+        ),
+        risks=_served("stock_risks", risk_columns(rows, params), as_of, run_id),
         notes=notes,
     )
 
@@ -102,7 +112,10 @@ def _with_levels(inputs: PlanInputs, params: ReplenishmentParams) -> pd.DataFram
     level = rows["abc_class"].map(params.service_level_of).astype(float)
     source = pd.Series("default of ABC class", index=rows.index)
     has_target = rows["service_level_ratio"].notna()
-    level, source = level.mask(has_target, rows["service_level_ratio"]), source.mask(has_target, "supply terms")
+    level, source = (
+        level.mask(has_target, rows["service_level_ratio"]),
+        source.mask(has_target, "supply terms"),
+    )
     holding, shortage = rows["holding_cost_amount"].astype(float), rows["shortage_cost_amount"].astype(float)
     has_costs = (holding > 0) & (shortage > 0)
     ratio = critical_ratio(holding.where(has_costs, 1.0), shortage.where(has_costs, 1.0))  # type: ignore[arg-type]
@@ -110,7 +123,9 @@ def _with_levels(inputs: PlanInputs, params: ReplenishmentParams) -> pd.DataFram
     demand = DemandDistribution.of_totals(rows)
     rows["service_level"], rows["service_level_source"] = level.clip(0, 1), source
     rows["reorder_point"] = demand.quantile(rows["service_level"].to_numpy())
-    rows["xyz_class"] = xyz_classes(rows["units_mean"].to_numpy(), rows["units_sd"].to_numpy(), params.xyz_cuts)
+    rows["xyz_class"] = xyz_classes(
+        rows["units_mean"].to_numpy(), rows["units_sd"].to_numpy(), params.xyz_cuts
+    )
     daily = rows["units_mean"] / (rows["window_periods"] * inputs.period_days)
     cover = rows["on_hand_units"].clip(lower=0) / daily.where(daily > 0)
     rows["days_of_cover"] = cover.where(rows["is_stock_known"])
@@ -119,7 +134,7 @@ def _with_levels(inputs: PlanInputs, params: ReplenishmentParams) -> pd.DataFram
     due = np.array([inputs.receipts[i, :lead].sum() for i, lead in enumerate(inputs.lead_periods)])
     early = demand.around(rows["units_mean"].to_numpy(), before, share)
     rows["stock_out_before_receipt"] = early.stock_out_probability(rows["available"].to_numpy() + due)
-    due_in_window = np.array([inputs.receipts[i, : n].sum() for i, n in enumerate(rows["window_periods"])])
+    due_in_window = np.array([inputs.receipts[i, :n].sum() for i, n in enumerate(rows["window_periods"])])
     stock = rows["available"].to_numpy() + due_in_window
     rows["stock_out_ratio"] = demand.stock_out_probability(stock)
     rows["expected_lost"] = demand.expected_lost(stock)
@@ -149,8 +164,9 @@ def _order_columns(
     rows: pd.DataFrame, inputs: PlanInputs, need: Need, as_of: date, params: ReplenishmentParams
 ) -> dict[str, Any]:
     wanted = rows["is_stock_known"].to_numpy() & (need.raw_units >= params.least_need_units)
-    records = [_order(rows.iloc[i], i, inputs, need, as_of, params) for i in np.flatnonzero(wanted)]
-    return pd.DataFrame.from_records(records).to_dict("series") if records else {}
+    positions = [int(i) for i in np.flatnonzero(wanted)]
+    records = [_order(rows.iloc[i], i, inputs, need, as_of, params) for i in positions]
+    return {name: [record[name] for record in records] for name in records[0]} if records else {}
 
 
 def _order(
@@ -161,7 +177,7 @@ def _order(
     lead_days = int(np.ceil(row["lead_time_days"]))
     empty = need.first_empty_period[i]
     spare = (empty - 1) * inputs.period_days - lead_days if np.isfinite(empty) else 0
-    cost = _money(row["unit_cost_amount"])
+    cost = money(row["unit_cost_amount"])
     return {
         "proposal_id": proposal_id(row["sku"], row["location_id"], as_of),
         "sku": row["sku"],
@@ -188,7 +204,7 @@ def _order(
 def _explanation(row: pd.Series, i: int, inputs: PlanInputs, need: Need, params: ReplenishmentParams) -> str:
     lead, review = int(inputs.lead_periods[i]), int(inputs.review_periods[i])
     told = {
-        "rule": "target = demand of the review period after arrival + safety; order = target - projected stock",
+        "rule": "order = demand of the review period after arrival + safety - projected stock",
         "period_days": inputs.period_days,
         "lead_periods": lead,
         "review_periods": review,
@@ -209,59 +225,5 @@ def _explanation(row: pd.Series, i: int, inputs: PlanInputs, need: Need, params:
     return json.dumps(told, sort_keys=True)
 
 
-def _risk_columns(rows: pd.DataFrame, inputs: PlanInputs, params: ReplenishmentParams) -> dict[str, Any]:
-    rows = rows.loc[rows["is_stock_known"].to_numpy()]
-    if rows.empty:
-        return {}
-    margin = rows["unit_price_amount"].astype(float) - rows["unit_cost_amount"].astype(float).fillna(0)
-    lost_amount = (rows["expected_lost"] * margin.clip(lower=0)).map(_money)
-    excess = (rows["inventory_position_units"] - rows["reorder_point"]).clip(lower=0)
-    on_hand = rows["on_hand_units"].clip(lower=0)
-    expected = rows["units_mean"] > 0
-    is_over = excess > (params.overstock_multiple - 1) * rows["reorder_point"].clip(lower=1)
-    risk = np.select(
-        [
-            ((rows["demand_class"] == "dead") | ~expected) & (on_hand > 0),
-            (on_hand <= 0) & expected,
-            (rows["stock_out_ratio"] > 1 - rows["service_level"] + 1e-9) & expected,
-            is_over,
-        ],
-        ["dead", "stock_out", "at_risk", "overstock"],
-        default="healthy",
-    )
-    return {
-        "sku": rows["sku"],
-        "location_id": rows["location_id"],
-        "on_hand_units": on_hand,
-        "inventory_position_units": rows["inventory_position_units"],
-        "days_of_cover": rows["days_of_cover"],
-        "stock_out_ratio": rows["stock_out_ratio"],
-        "expected_lost_units": rows["expected_lost"],
-        "expected_lost_amount": lost_amount,
-        "currency": rows["currency"],
-        "excess_units": excess,
-        "risk_class": risk,
-    }
-
-
-def _money(value: Any) -> Decimal | None:
-    if value is None or pd.isna(value):
-        return None
-    return Decimal(str(value)).quantize(Decimal("0.01"), ROUND_HALF_UP)
-
-
 def _served(name: str, columns: dict[str, Any], as_of: date, run_id: str) -> pd.DataFrame:
-    contract = load_contract(name, "served")
-    if not columns:
-        frame = pd.DataFrame({column: [] for column in contract.column_names})
-    else:
-        frame = pd.DataFrame(columns).assign(as_of=as_of, run_id=run_id, model_version=MODEL_VERSION)
-    kinds = {"bigint": "int64", "double": "float64", "boolean": "bool"}
-    for column in contract.columns:
-        kind = kinds.get(column.type, "object")
-        if kind == "int64" and not column.required:
-            kind = "Int64"
-        frame[column.name] = frame[column.name].astype(kind)
-        if kind == "object":
-            frame[column.name] = frame[column.name].where(frame[column.name].notna(), None)
-    return frame[list(contract.column_names)].reset_index(drop=True)
+    return served_frame(name, pd.DataFrame(columns), as_of=as_of, run_id=run_id, model_version=MODEL_VERSION)

@@ -1,8 +1,9 @@
 """The ordering rule: how much is needed when an order placed now arrives, for many SKUs at once.
 
-Periodic review with lost sales. Stock is walked forward over the periods before arrival, with what is due and what
-will be sold; sales that will be lost by then need no stock. What is ordered brings the projected stock up to the
-demand of the review period after arrival plus safety stock. Arrays only; tables are made in ``plan``.
+Periodic review with lost sales. Stock is walked forward over the periods before arrival, with what is due
+and what will be sold; sales that will be lost by then need no stock. What is ordered brings the projected
+stock up to the demand of the review period after arrival plus safety stock. Arrays only; tables are made in
+``plan``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Need:
-    """What the rule found, one entry per SKU: projected stock at arrival, its target, and the gap, in units."""
+    """What the rule found, one entry per SKU: projected stock at arrival, its target, and the gap, in
+    units."""
 
     projected_units: np.ndarray
     review_demand_units: np.ndarray
@@ -36,8 +38,8 @@ def needs(
 ) -> Need:
     """Units needed on top of what is projected to be there when an order placed now can first be sold.
 
-    ``receipts`` and ``forecast`` are SKU by period ahead. ``first_empty_period`` is the number of periods after which
-    the stock runs out on the mean forecast if nothing is ordered (``inf`` when it lasts).
+    ``receipts`` and ``forecast`` are SKU by period ahead. ``first_empty_period`` is the number of periods
+    after which the stock runs out on the mean forecast if nothing is ordered (``inf`` when it lasts).
     """
     stock = np.maximum(on_hand.astype(float), 0)
     lasting = stock.copy()
@@ -53,7 +55,10 @@ def needs(
     covered = np.minimum(lead_periods + review_periods, last)
     review_demand = running[rows, covered] - running[rows, np.minimum(lead_periods, last)]
     later = np.array(
-        [receipts[row, lead : lead + review].sum() for row, (lead, review) in enumerate(zip(lead_periods, review_periods))]
+        [
+            receipts[row, lead : lead + review].sum()
+            for row, (lead, review) in enumerate(zip(lead_periods, review_periods, strict=True))
+        ]
     )
     safety = safety_share * (protection_quantile - protection_mean)
     target = np.maximum(review_demand + safety, 0)

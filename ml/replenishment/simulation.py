@@ -1,7 +1,9 @@
-"""Replays what a policy would have ordered: period by period, knowing only what was known, with the stock it made.
+"""Replays what a policy would have ordered: period by period, knowing only what was known, with the stock it
+made.
 
-One period: the order is placed, what is due arrives, customers buy, what is missing is lost, costs are counted. The
-flow balances by construction: start + receipts - sales = end. Policies are given; they are not written here.
+One period: the order is placed, what is due arrives, customers buy, what is missing is lost, costs are
+counted. The flow balances by construction: start + receipts - sales = end. Policies are given; they are not
+written here.
 """
 
 from __future__ import annotations
@@ -17,7 +19,10 @@ Policy = Callable[[int, np.ndarray, np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class ReplayParams:
-    """Timing and costs; the defaults are the rules of the VN2 inventory planning challenge."""
+    """Timing and costs; the defaults are the rules of the VN2 inventory planning challenge.
+
+    Where demand waits instead of being lost, stock may be negative and ``lost`` holds the units waiting.
+    """
 
     lead_time_periods: int = 2
     n_orders: int = 6
@@ -25,12 +30,13 @@ class ReplayParams:
     holding_cost: float = 0.2
     shortage_cost: float = 1.0
     first_scored: int = 3
+    is_demand_lost: bool = True
 
 
 @dataclass(frozen=True)
 class Replay:
-    """What happened, series by period: units ordered (for arrival ``lead_time + 1`` periods on), received, sold, lost,
-    and left at the end of each period.
+    """What happened, series by period: units ordered (for arrival ``lead_time + 1`` periods on), received,
+    sold, lost, and left at the end of each period.
     """
 
     ordered: np.ndarray
@@ -46,7 +52,7 @@ class Replay:
 
     def holding_cost(self, first: int | None = None, last: int | None = None) -> float:
         """Cost of units left over."""
-        return float(self.params.holding_cost * self.left[:, self._scored(first, last)].sum())
+        return float(self.params.holding_cost * np.maximum(self.left[:, self._scored(first, last)], 0).sum())
 
     def shortage_cost(self, first: int | None = None, last: int | None = None) -> float:
         """Cost of units lost."""
@@ -63,16 +69,23 @@ class Replay:
 
 
 def replay(
-    policy: Policy, demand: np.ndarray, on_hand: np.ndarray, pipeline: np.ndarray, params: ReplayParams | None = None
+    policy: Policy,
+    demand: np.ndarray,
+    on_hand: np.ndarray,
+    pipeline: np.ndarray,
+    params: ReplayParams | None = None,
 ) -> Replay:
-    """Run ``policy`` against ``demand`` (series by period) from a start stock and pipeline (series by lead time).
+    """Run ``policy`` against ``demand`` (series by period) from a start stock and pipeline (series by lead
+    time).
 
-    An order placed after ``t`` periods is decided before period ``t + 1`` is seen and arrives at the start of period
-    ``t + lead_time + 1``.
+    An order placed after ``t`` periods is decided before period ``t + 1`` is seen and arrives at the start
+    of period ``t + lead_time + 1``.
     """
     params = params or ReplayParams()
     if pipeline.shape[1] != params.lead_time_periods:
-        raise ValueError(f"Got a pipeline of {pipeline.shape[1]} periods, but expected {params.lead_time_periods}.")
+        raise ValueError(
+            f"Got a pipeline of {pipeline.shape[1]} periods, but expected {params.lead_time_periods}."
+        )
     n, length = demand.shape[0], params.n_periods
     flows = {name: np.zeros((n, length)) for name in ("ordered", "received", "sold", "lost", "left")}
     stock, pipe = on_hand.astype(float).copy(), pipeline.astype(float).copy()
@@ -84,11 +97,15 @@ def replay(
             raise ValueError("Got a negative order from the policy, but expected units >= 0.")
         pipe = np.column_stack([pipe, order])
         arrived, pipe = pipe[:, 0], pipe[:, 1:]
-        sold = np.minimum(stock + arrived, demand[:, period])
+        sold = demand[:, period]
+        if params.is_demand_lost:
+            sold = np.minimum(stock + arrived, sold)
         stock = stock + arrived - sold
         flows["ordered"][:, period], flows["received"][:, period] = order, arrived
         flows["sold"][:, period], flows["left"][:, period] = sold, stock
-        flows["lost"][:, period] = demand[:, period] - sold
+        flows["lost"][:, period] = (
+            demand[:, period] - sold if params.is_demand_lost else np.maximum(-stock, 0)
+        )
     return Replay(**flows, params=params)
 
 

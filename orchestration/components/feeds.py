@@ -3,8 +3,6 @@
 How files are read and judged is not done here (see ``feeds.ingest`` and ``data_quality``).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The main job, its daily schedule, and the sensor that starts it when files are dropped."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from orchestration.arrivals import arrived_since

@@ -42,14 +42,15 @@ def bundles_only(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def warehouse(tmp_path: Path, unmarked_warehouse: Path) -> Callable[[int], Path]:
-    """A function that writes a warehouse whose marts and bundles all carry the number of the run that made them."""
+    """A function that writes a warehouse whose marts and bundles carry the number of their run."""
 
     def build(marker: int) -> Path:
         path = tmp_path / f"warehouse_{marker}.duckdb"
         shutil.copy(unmarked_warehouse, path)
         with closing(duckdb.connect(str(path))) as connection:
             connection.execute(
-                f"create table marts.fct_orders as select i as order_id, {marker} as marker from range(2000) t(i);"
+                "create table marts.fct_orders as "
+                f"select i as order_id, {marker} as marker from range(2000) t(i);"
                 "create table marts.dim_markers as select distinct marker from marts.fct_orders;"
                 f"update serving.bundles set run_id = '{marker}'"
             )

@@ -1,4 +1,4 @@
-"""Publishes under fire, in processes of their own: killed publishers, rival publishers, readers that never pause.
+"""Publishes under fire, in processes of their own: killed publishers, rivals, readers that never stop.
 
 Run by the tests beside it: ``python publish_drill.py DRILL FOLDER ROUNDS``, where FOLDER holds
 ``template.duckdb``; prints what happened as JSON. Every process is forked from one that has opened no
@@ -32,8 +32,10 @@ MARKERS = (
     "union select run_id from {1}.bundles"
 )
 N_ORDERS = 2000
-NOT_BUILT = {f"serving.{c.name}": "not part of the drill" for c in all_contracts("served") if c.name != "bundles"}
-PAUSE_SECONDS = 0.002
+NOT_BUILT = {
+    f"serving.{c.name}": "not part of the drill" for c in all_contracts("served") if c.name != "bundles"
+}
+PAUSE_SECONDS = {"store": 0.004, "parquet": 0.01, "bi": 0.04}
 
 
 def in_a_process(work: Callable[[], Any], failpoint: str = "") -> int:
@@ -63,7 +65,8 @@ def publish_number(folder: Path, number: int) -> None:
     shutil.copy(folder / "template.duckdb", warehouse)
     with closing(duckdb.connect(str(warehouse))) as connection:
         connection.execute(
-            f"create table marts.fct_orders as select i as order_id, {number} as marker from range({N_ORDERS}) t(i);"
+            "create table marts.fct_orders as "
+            f"select i as order_id, {number} as marker from range({N_ORDERS}) t(i);"
             "create table marts.dim_markers as select distinct marker from marts.fct_orders;"
             f"update serving.bundles set run_id = '{number}'"
         )
@@ -78,7 +81,9 @@ def read_through_store(folder: Path) -> Callable[[], set[str]]:
     def read() -> set[str]:
         with store.snapshot() as cursor:
             found = {row[0] for row in cursor.execute(MARKERS.format("marts", "serving")).fetchall()}
-            found |= {str(row[0]) for row in cursor.execute("select run_number from meta.publication").fetchall()}
+            found |= {
+                str(row[0]) for row in cursor.execute("select run_number from meta.publication").fetchall()
+            }
             assert cursor.execute("select count(*) from marts.fct_orders").fetchone() == (N_ORDERS,)
         return found
 
@@ -87,7 +92,9 @@ def read_through_store(folder: Path) -> Callable[[], set[str]]:
 
 def read_as_a_bi_tool(folder: Path) -> Callable[[], set[str]]:
     def read() -> set[str]:
-        with closing(duckdb.connect(str(folder / "published" / "serve.duckdb"), read_only=True)) as connection:
+        with closing(
+            duckdb.connect(str(folder / "published" / "serve.duckdb"), read_only=True)
+        ) as connection:
             return {row[0] for row in connection.execute(MARKERS.format("marts", "serving")).fetchall()}
 
     return read
@@ -98,7 +105,12 @@ def read_parquet(folder: Path) -> Callable[[], set[str]]:
         pointer = read_pointer(folder / "published")
         files = generation_folder(folder / "published", pointer.generation) / "parquet"
         sql = f"select distinct marker::varchar from '{files}/marts/*.parquet' union "
-        return {row[0] for row in duckdb.execute(sql + f"select run_id from '{files}/serving/bundles.parquet'").fetchall()}
+        return {
+            row[0]
+            for row in duckdb.execute(
+                sql + f"select run_id from '{files}/serving/bundles.parquet'"
+            ).fetchall()
+        }
 
     return read
 
@@ -108,7 +120,7 @@ def keep_reading(folder: Path, name: str, reader: Callable[[Path], Callable[[], 
     seen: dict[str, Any] = {"reads": 0, "errors": [], "mixed": [], "backwards": [], "seconds": []}
     read, last = reader(folder), 0
     while not (folder / "stop").exists():
-        time.sleep(PAUSE_SECONDS)  # leaves the publisher a core
+        time.sleep(PAUSE_SECONDS[name])  # leaves the publisher a core
         started = time.perf_counter()
         try:
             found = read()
@@ -159,9 +171,12 @@ def kill_at_each_step(folder: Path, rounds: int) -> list[dict[str, Any]]:
 def kill_at_random(folder: Path, rounds: int) -> list[dict[str, Any]]:
     """Kill a publisher at an arbitrary instant, look, and go on."""
     outcomes, chance = [], random.Random(7)
-    for number in range(2, rounds + 2):
+    started = time.perf_counter()
+    assert exit_of(in_a_process(lambda: publish_number(folder, 2))) == 0
+    usual_seconds = time.perf_counter() - started
+    for number in range(3, rounds + 3):
         child = in_a_process(lambda n=number: publish_number(folder, n))
-        time.sleep(chance.uniform(0.02, 0.9))
+        time.sleep(chance.uniform(0.0, 1.3 * usual_seconds))
         os.kill(child, signal.SIGKILL)
         outcomes.append({"failpoint": "random", "exit": exit_of(child), "number": number, **look(folder)})
     return outcomes
@@ -183,7 +198,11 @@ def look(folder: Path) -> dict[str, Any]:
     return json.loads((folder / "state.json").read_text())
 
 
-DRILLS = {"kill_at_each_step": kill_at_each_step, "kill_at_random": kill_at_random, "rivals": rival_publishers}
+DRILLS = {
+    "kill_at_each_step": kill_at_each_step,
+    "kill_at_random": kill_at_random,
+    "rivals": rival_publishers,
+}
 READERS = {"store": read_through_store, "bi": read_as_a_bi_tool, "parquet": read_parquet}
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -12,13 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.dataset as ds
 import pyspark
 import pytest
+from deltalake import DeltaTable, write_deltalake
 from pyspark.sql import DataFrame, SparkSession
 
 from data_quality.contract import load_contract
 from transforms.java import spark_environment
 from transforms.jobs import EVENT_COLUMNS, ORDER_LINE_COLUMNS
+from transforms.plan import JOBS, OUTPUTS_OF_JOB
 from transforms.session import start_session
 from transforms.tables import contract_schema
 
@@ -70,6 +76,72 @@ def order_lines(spark: SparkSession) -> Callable[..., DataFrame]:
         return spark.createDataFrame(full, schema)
 
     return build
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One launch of the process: its lake, its plan and its outputs lie in ``folder``."""
+
+    folder: Path
+    outputs: tuple[str, ...] = tuple(output for job in JOBS for output in OUTPUTS_OF_JOB[job])
+
+    def raw(self, feed: str, rows: list[dict[str, Any]]) -> pa.Table:
+        """Rows of a raw table of the lake; what they leave out is null."""
+        origin = {"_load_number": 1, "_file_id": "f", "_line": 1, "_month": "2026-03"}
+        fields = [pa.field(name, pa.scalar(value).type) for name, value in origin.items()]
+        schema = pa.schema([*load_contract(feed).arrow_schema(), *fields])
+        return pa.Table.from_pylist([origin | row for row in rows], schema=schema)
+
+    def lake(self, **rows_of_feed: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        """Write Delta tables; the plan's inputs."""
+        inputs = {}
+        for feed, rows in rows_of_feed.items():
+            home = self.folder / "lake" / feed
+            write_deltalake(home, self.raw(feed, rows), partition_by=["_month"])
+            inputs[feed] = {"files": DeltaTable(home).file_uris(), "base_path": str(home)}
+        return inputs
+
+    def run(
+        self, inputs: dict[str, Any], *options: str, without_java: bool = False, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the command line; ``without_java`` hides JAVA_HOME and the ``java`` of the path from it."""
+        plan = self.folder / "plan.json"
+        document = {
+            "inputs": inputs,
+            "outputs": {name: str(self.folder / "aside" / name) for name in self.outputs},
+            "as_of": "2026-03-01",
+            "time_zone": "Europe/Berlin",
+            "scratch": str(self.folder / "scratch"),
+        }
+        plan.write_text(json.dumps(document), encoding="utf-8")
+        hidden = ("SPARK_", "PYSPARK_", "JAVA_HOME")
+        own = {k: v for k, v in os.environ.items() if not k.startswith(hidden)} | {"SPARK_MASTER": "local[2]"}
+        if without_java:
+            own["PATH"] = str(self._tools_but_java())
+        return subprocess.run(
+            [sys.executable, "-m", "transforms", "--plan", str(plan), *options],
+            capture_output=True, text=True, check=False, timeout=280, env=own | environment, cwd=self.folder,
+        )  # fmt: skip
+
+    def rows(self, output: str) -> list[dict[str, Any]]:
+        """What was written, in the order of the key."""
+        order = [(key, "ascending") for key in load_contract(output, "core").key]
+        return ds.dataset(self.folder / "aside" / output).to_table().sort_by(order).to_pylist()
+
+    def _tools_but_java(self) -> Path:
+        """Spark's scripts and Hadoop call a dozen system tools; all of them are in this folder but Java's."""
+        tools = self.folder / "tools"
+        tools.mkdir()
+        for tool in {p.name: p for d in ("/usr/bin", "/bin") for p in Path(d).iterdir()}.values():
+            if not tool.name.startswith("java"):
+                (tools / tool.name).symlink_to(tool)
+        return tools
+
+
+@pytest.fixture(scope="session")
+def launching() -> type[Launch]:
+    """Prepare a launch in a folder."""
+    return Launch
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,9 @@ from transforms.sessions import summarise, with_sessions
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
-def reasons(frame, params=BotParams()):
-    return {
-        row.visitor_id: row.bot_reason for row in judged(summarise(with_sessions(frame)), params).collect()
-    }
+def reasons(frame, params=None):
+    found = judged(summarise(with_sessions(frame)), params or BotParams())
+    return {row.visitor_id: row.bot_reason for row in found.collect()}
 
 
 def steady(visitor, n, seconds_apart):

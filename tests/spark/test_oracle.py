@@ -1,4 +1,4 @@
-"""The same answers from an independent engine: DuckDB SQL over five thousand random events and their orders."""
+"""The same answers from an independent engine: DuckDB SQL over five thousand random events and orders."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ N_EVENTS, N_LINES = 5_000, 2_500
 WORLD = f"""
 select setseed(0.42);
 create table events as
-select 'e' || i as event_id, 'v' || (random() * 150)::int as visitor_id,
+select 'e' || i as event_id, 'v' || (random() * 40)::int as visitor_id,
     case when random() < 0.2 then 'c' || (random() * 50)::int end as customer_id,
     case when random() < 0.1 then 's' || (random() * 3)::int end as source_session_id,
     ['view', 'view', 'view', 'search', 'add_to_cart', 'remove_from_cart', 'favourite', 'share', 'purchase'][
         1 + (random() * 8)::int] as event_type,
     -- Whole minutes make many ties and pauses of exactly half an hour.
-    timestamptz '2026-02-01 00:00:00+00' + to_minutes((random() * 14400)::int) as occurred_at,
+    timestamptz '2026-02-07 00:00:00+00' + to_minutes((random() * 4600)::int) as occurred_at,
     case when random() < 0.9 then 'sku' || (pow(random(), 2) * 60)::int end as sku,
     case when random() < 0.1 then 'o' || (random() * 400)::int end as order_id,
     null::varchar as search_query, null::bigint as n_search_results, 1::bigint as units,
@@ -58,7 +58,8 @@ with stepped as (
 )
 select *, min(occurred_at) over of_session as started_at, max(occurred_at) over of_session as ended_at,
     count(*) over of_session as n_events,
-    row_number() over (partition by visitor_id, source_session_id, island order by occurred_at, event_id) as position,
+    row_number() over (
+        partition by visitor_id, source_session_id, island order by occurred_at, event_id) as position,
     sha256(concat_ws('|', visitor_id, source_session_id,
         epoch_us(min(occurred_at) over of_session)::varchar)) as session_id
 from islands window of_session as (partition by visitor_id, source_session_id, island);
@@ -76,7 +77,8 @@ select session_id, visitor_id, arg_min(customer_id, position) filter (customer_i
     count(*) filter (event_type = 'search') as n_searches,
     count(*) filter (event_type = 'add_to_cart') as n_add_to_carts,
     count(*) filter (event_type = 'remove_from_cart') as n_remove_from_carts,
-    count(*) filter (event_type = 'favourite') as n_favourites, count(*) filter (event_type = 'share') as n_shares,
+    count(*) filter (event_type = 'favourite') as n_favourites,
+    count(*) filter (event_type = 'share') as n_shares,
     count(*) filter (event_type = 'purchase') as n_purchases, count(distinct sku) as n_skus,
     arg_min(order_id, position) filter (order_id is not null) as order_id,
     arg_min(device_type, position) filter (device_type is not null) as device_type,
@@ -87,7 +89,8 @@ from session_events group by session_id, visitor_id;
 create table daily_interactions as
 select (occurred_at at time zone 'UTC')::date as interaction_date, visitor_id, sku,
     (list(customer_id order by occurred_at, event_id) filter (customer_id is not null))[1] as customer_id,
-    count(*) filter (event_type = 'view') as n_views, count(*) filter (event_type = 'add_to_cart') as n_add_to_carts,
+    count(*) filter (event_type = 'view') as n_views,
+    count(*) filter (event_type = 'add_to_cart') as n_add_to_carts,
     count(*) filter (event_type = 'favourite') as n_favourites,
     count(*) filter (event_type = 'purchase') as n_purchases
 from session_events
@@ -149,8 +152,8 @@ def oracle(plan: Plan) -> duckdb.DuckDBPyConnection:
     for name, files in plan.inputs.items():
         pq.write_table(con.execute(f"from {name}").fetch_arrow_table(), Path(files.paths[0]))
     values = {
-        "end": datetime(2026, 2, 9, 23, tzinfo=UTC), "max_events": 12, "pace": 60, "half_life": 5, "session_cap": 3,
-        "order_cap": 4, "min_together": PairParams().min_together, "max_paired": 8,
+        "end": datetime(2026, 2, 9, 23, tzinfo=UTC), "max_events": 12, "pace": 60, "half_life": 5,
+        "session_cap": 3, "order_cap": 4, "min_together": PairParams().min_together, "max_paired": 8,
     }  # fmt: skip
     for statement in con.extract_statements(ORACLE):
         con.execute(statement, {k: v for k, v in values.items() if k in statement.named_parameters})

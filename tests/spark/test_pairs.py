@@ -62,7 +62,8 @@ def test_sessions_pair_views_with_views_and_carts_with_carts(events):
     )
     found = pairs(frame, params=PairParams(min_together=1, half_life_days=10))
     assert sorted(found) == [
-        ("co_cart", "mug", "pan"), ("co_cart", "pan", "mug"), ("co_view", "mug", "pot"), ("co_view", "pot", "mug"),
+        ("co_cart", "mug", "pan"), ("co_cart", "pan", "mug"),
+        ("co_view", "mug", "pot"), ("co_view", "pot", "mug"),
     ]  # fmt: skip
     viewed = found["co_view", "mug", "pot"]
     assert viewed.last_together_at.astimezone(UTC) == days_ago(1, 100)

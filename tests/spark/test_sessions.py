@@ -140,7 +140,8 @@ def test_a_session_is_summed_up_with_what_was_seen_first(spark, events):
     assert got == {
         "visitor_id": "ann", "customer_id": "c7", "duration_seconds": 210, "n_events": 5, "n_views": 1,
         "n_searches": 1, "n_add_to_carts": 1, "n_remove_from_carts": 0, "n_favourites": 0, "n_shares": 0,
-        "n_purchases": 2, "n_skus": 2, "order_id": "o1", "device_type": "mobile", "country": "DE", "channel": "email",
+        "n_purchases": 2, "n_skus": 2, "order_id": "o1", "device_type": "mobile", "country": "DE",
+        "channel": "email",
     }  # fmt: skip
 
 

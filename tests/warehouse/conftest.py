@@ -24,6 +24,7 @@ from orchestration.sources import bind_sources
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = ROOT / "dbt_project"
 KINDS: dict[str, Kind] = {"raw": "feeds", "core": "core", "ml": "served"}
+RunDbt = Callable[..., dict[str, str]]
 SETTINGS: dict[str, object] = {
     "shop": "handmade",
     "time_zone": "Europe/Berlin",
@@ -49,7 +50,7 @@ class Build:
 
 
 def write_table(lake: Path, table: str, rows: Sequence[dict[str, object]]) -> list[str]:
-    """Write rows as one Parquet file with the contract's schema; missing columns are null. Instants end in Z."""
+    """Write rows as one Parquet file with the contract's schema; columns that are not given are null."""
     layer, name = table.split("/")
     schema = load_contract(name, KINDS[layer]).arrow_schema()
     if layer == "raw":
@@ -77,7 +78,7 @@ def _value(value: object, type_: pa.DataType) -> object:
 
 
 @pytest.fixture(scope="session")
-def dbt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., dict[str, str]]]:
+def dbt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunDbt]:
     """Run dbt in this process on a warehouse; returns statuses by node name. The project is parsed once."""
     scratch = tmp_path_factory.mktemp("dbt")
     manifest: list[Manifest] = []
@@ -108,7 +109,7 @@ def dbt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., dict
 
 
 @pytest.fixture(scope="session")
-def empty_build(dbt: Callable[..., dict[str, str]], tmp_path_factory: pytest.TempPathFactory) -> Build:
+def empty_build(dbt: RunDbt, tmp_path_factory: pytest.TempPathFactory) -> Build:
     """The whole project, with its unit tests, on a shop that has no feed at all."""
     warehouse = tmp_path_factory.mktemp("empty") / "warehouse.duckdb"
     bind_sources(warehouse, {}, SETTINGS)
@@ -126,7 +127,7 @@ def handmade_lake(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[st
 
 @pytest.fixture(scope="session")
 def handmade_build(
-    dbt: Callable[..., dict[str, str]], handmade_lake: dict[str, list[str]], tmp_path_factory: pytest.TempPathFactory
+    dbt: RunDbt, handmade_lake: dict[str, list[str]], tmp_path_factory: pytest.TempPathFactory
 ) -> Build:
     """The whole project on the shop of ``handmade_shop.yaml`` as of 10 March 2026."""
     warehouse = tmp_path_factory.mktemp("handmade") / "warehouse.duckdb"
@@ -136,7 +137,7 @@ def handmade_build(
 
 @pytest.fixture(scope="session")
 def earlier_build(
-    dbt: Callable[..., dict[str, str]], handmade_lake: dict[str, list[str]], tmp_path_factory: pytest.TempPathFactory
+    dbt: RunDbt, handmade_lake: dict[str, list[str]], tmp_path_factory: pytest.TempPathFactory
 ) -> Build:
     """What depends on orders, from the same lake, as of 3 March 2026."""
     warehouse = tmp_path_factory.mktemp("earlier") / "warehouse.duckdb"

@@ -1,7 +1,5 @@
 """Sessions, item pairs and daily interactions, made by one launched Spark process."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import dagster as dg

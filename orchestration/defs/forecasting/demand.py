@@ -1,17 +1,16 @@
 """Demand forecasts, their totals over the protection period, and how good every model was."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import dagster as dg
+import pandas as pd
 
 from ml.forecasting import DemandForecast, ForecastParams, forecast_demand
-from ml.plots import backtest_plot, forecast_plot
+from ml.plots import backtest_by_horizon_png, forecast_band_png, total_forecast_png
 from orchestration.needs import skip_reason
 from orchestration.outputs import served_spec, skip_outputs, write_outputs
 from orchestration.resources import WorkspaceResource
-from orchestration.show import picture
+from orchestration.show import picture, table_md
 from orchestration.workspace import Workspace
 
 GROUP = "forecasting"
@@ -59,9 +58,25 @@ def _forecast(shop: Workspace, run_id: str) -> DemandForecast:
 
 
 def _shown(shop: Workspace, made: DemandForecast) -> dict[str, dict[str, object]]:
+    """Pictures for a person: the whole shop, the best-selling item with its band, and the backtest by horizon."""
     if made.forecasts.empty:
         return {}
+    history = shop.table(HISTORY)
+    best = made.forecasts.groupby(["sku", "location_id"])["units_mean"].sum().idxmax()
+    band = forecast_band_png(history, made.forecasts, sku=best[0], location_id=best[1])
     return {
-        "demand_forecasts": {"forecast": picture(forecast_plot(shop.table(HISTORY), made.forecasts))},
-        "forecast_accuracy": {"backtest": picture(backtest_plot(made.accuracy))},
+        "demand_forecasts": {
+            "whole_shop": picture(total_forecast_png(history, made.forecasts)),
+            "best_seller": picture(band),
+        },
+        "forecast_accuracy": {
+            "by_horizon": picture(backtest_by_horizon_png(made.backtest)),
+            "backtest": table_md(_mean_accuracy(made.accuracy)),
+        },
     }
+
+
+def _mean_accuracy(accuracy: pd.DataFrame) -> pd.DataFrame:
+    whole = accuracy[(accuracy["segment"] == "all") & (accuracy["horizon"] == "all")]
+    figures = ["wape", "wape_total", "bias", "rmsse", "pinball", "coverage_90_ratio"]
+    return whole.groupby(["model_name", "is_champion"], as_index=False)[figures].mean().sort_values("wape_total")

@@ -1,15 +1,14 @@
 """The queue of open orders, the one to dispatch first on top."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import dagster as dg
 
-from ml.priority import prioritise_orders, queue_plot
+from ml.priority import prioritise_orders
 from orchestration.needs import skip_reason
 from orchestration.outputs import served_spec, skip_outputs, write_outputs
 from orchestration.resources import WorkspaceResource
+from orchestration.pictures import queue_png
 from orchestration.show import picture
 
 FEATURES = ("features.feat_orders_open", "features.feat_transits", "features.feat_dispatches_daily")
@@ -23,6 +22,6 @@ def order_priorities(context: dg.AssetExecutionContext, workspace: WorkspaceReso
         yield from skip_outputs(shop, "order_priorities")
         return
     orders, transits, dispatches = (shop.table(name) for name in FEATURES)
-    frame = prioritise_orders(orders, transits, dispatches, as_of=shop.as_of(), run_id=context.run_id)
-    shown = {"order_priorities": {"queue": picture(queue_plot(frame))}} if len(frame) else {}
+    frame = prioritise_orders(orders, transits, dispatches, as_of=shop.as_of(), run_id=context.run_id, time_zone=shop.shop.time_zone)
+    shown = {"order_priorities": {"queue": picture(queue_png(frame))}} if len(frame) else {}
     yield from write_outputs(shop, {"order_priorities": frame}, shown)

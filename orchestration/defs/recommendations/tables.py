@@ -1,7 +1,5 @@
 """Recommendation tables: popular and similar items, bundles, lists for customers and for warm sessions."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import dagster as dg

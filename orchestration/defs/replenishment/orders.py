@@ -1,7 +1,5 @@
 """What to order, when and why; and what stands at risk."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import dagster as dg

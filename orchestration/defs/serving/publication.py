@@ -1,7 +1,5 @@
 """The published generation: built aside, audited, then made live by one replaced pointer."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from data_quality.contract import all_contracts

@@ -1,7 +1,5 @@
 """The dbt project as assets: staging to features in one build, the served tables in another after the models."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -33,8 +31,8 @@ TRANSLATOR = ShopwrightTranslator(settings=DagsterDbtTranslatorSettings(enable_c
 
 @dbt_assets(
     manifest=MANIFEST,
-    select="path:models",
-    exclude="path:models/serving",
+    select="fqn:shopwright",
+    exclude="fqn:shopwright.serving",
     name="warehouse",
     dagster_dbt_translator=TRANSLATOR,
     pool="warehouse",
@@ -46,7 +44,7 @@ def warehouse_models(context: dg.AssetExecutionContext, workspace: WorkspaceReso
 
 @dbt_assets(
     manifest=MANIFEST,
-    select="path:models/serving",
+    select="fqn:shopwright.serving",
     name="served_tables",
     dagster_dbt_translator=TRANSLATOR,
     pool="warehouse",

@@ -1,7 +1,5 @@
 """The shop's settings and the day that a run knows, bound into the warehouse before anything reads it."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from data_quality.contract import all_contracts

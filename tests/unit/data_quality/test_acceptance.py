@@ -1,4 +1,4 @@
-"""Every row goes one way, every rule is found where it is planted, and personal data is gone before it is stored."""
+"""Every row goes one way, a planted fault is found under its rule, personal data is gone before storing."""
 
 from __future__ import annotations
 
@@ -22,12 +22,20 @@ from data_quality.contract import load_contract
 KEY, NOW = b"a key", datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 ORDER_LINE = {
-    "order_id": "o1", "line_number": "1", "sku": "A", "line_kind": "product", "ordered_at": "2026-02-01T10:00:00Z",
-    "units": "2", "unit_price_amount": "9.99", "currency": "EUR",
+    "order_id": "o1", "line_number": "1", "sku": "A", "line_kind": "product",
+    "ordered_at": "2026-02-01T10:00:00Z", "units": "2", "unit_price_amount": "9.99", "currency": "EUR",
 }  # fmt: skip
-CUSTOMER = {"customer_id": "c1", "full_name": "Ada Lovelace", "email": "Ada@Example.org ", "phone": "+49 30 1234",
-            "country": "DE", "updated_at": "2026-02-01T10:00:00Z"}  # fmt: skip
-STOCK = {"sku": "A", "location_id": "L", "stock_date": "2026-02-01", "on_hand_units": "5", "is_in_stock": "true"}
+CUSTOMER = {
+    "customer_id": "c1", "full_name": "Ada Lovelace", "email": "Ada@Example.org ", "phone": "+49 30 1234",
+    "country": "DE", "updated_at": "2026-02-01T10:00:00Z",
+}  # fmt: skip
+STOCK = {
+    "sku": "A",
+    "location_id": "L",
+    "stock_date": "2026-02-01",
+    "on_hand_units": "5",
+    "is_in_stock": "true",
+}
 
 
 def judge(
@@ -46,7 +54,9 @@ def judge(
 
 def store(con: duckdb.DuckDBPyConnection, path: Path, load_number: int = 1) -> str:
     """The accepted rows as a file of the lake."""
-    pq.write_table(con.sql(f"select *, {load_number}::bigint as _load_number from accepted").to_arrow_table(), path)
+    pq.write_table(
+        con.sql(f"select *, {load_number}::bigint as _load_number from accepted").to_arrow_table(), path
+    )
     return str(path)
 
 
@@ -137,7 +147,9 @@ def test_an_upsert_contract_keeps_every_version_and_drops_exact_repeats(tmp_path
     assert (again.accepted, again.deduplicated) == (0, 2)
 
 
-def test_a_value_that_returns_to_an_earlier_one_is_kept_where_records_carry_no_version(tmp_path: Path) -> None:
+def test_a_value_that_returns_to_an_earlier_one_is_kept_where_records_carry_no_version(
+    tmp_path: Path,
+) -> None:
     _, con = judge("stock_levels", [STOCK])
     stored = [store(con, tmp_path / "1.parquet", 1)]
     _, con = judge("stock_levels", [{**STOCK, "on_hand_units": "4"}], stored)
@@ -150,7 +162,10 @@ def test_personal_values_are_replaced_by_a_keyed_hash_of_their_kind() -> None:
     bad = {**CUSTOMER, "customer_id": "c2", "email": "grace@example.org", "country": "Germany"}
     told, con = judge("customers", [CUSTOMER, bad])
     name, email = con.execute("select full_name, email from accepted").fetchall()[0]
-    assert (name, email) == (pseudonym("Ada Lovelace", "name", KEY), pseudonym("ada@example.org", "email", KEY))
+    assert (name, email) == (
+        pseudonym("Ada Lovelace", "name", KEY),
+        pseudonym("ada@example.org", "email", KEY),
+    )
     assert pseudonym("x", "name", KEY) != pseudonym("x", "email", KEY) != pseudonym("x", "email", b"other")
     written = json.dumps(con.execute("select * from quarantined").fetchall()) + json.dumps(told.examples)
     assert not any(secret in written for secret in ("Ada", "Lovelace", "grace", "example.org", "1234"))
@@ -165,7 +180,9 @@ def test_rejected_values_are_shown_by_their_first_two_characters_only() -> None:
 
 def test_rows_that_the_dialect_left_out_are_filtered_under_its_reason_and_not_judged() -> None:
     con = duckdb.connect()
-    con.execute("create view candidates as select '-5' as units, 0 as _file_id, 2 as _line, 'write_off' as _filtered")
+    con.execute(
+        "create view candidates as select '-5' as units, 0 as _file_id, 2 as _line, 'write_off' as _filtered"
+    )
     told = accept(con, load_contract("order_lines"), "candidates", key=KEY, now=NOW)
     assert (told.candidates, told.filtered, told.by_filter, told.quarantined) == (1, 1, {"write_off": 1}, 0)
 
@@ -184,7 +201,9 @@ cells = {
 def test_every_row_goes_exactly_one_way(rows: list[dict[str, Any]]) -> None:
     given_rows = [{**ORDER_LINE, **row} for row in rows]
     told, con = judge("order_lines", given_rows)
-    assert told.candidates == len(rows) == told.accepted + told.deduplicated + told.quarantined + told.filtered
+    assert (
+        told.candidates == len(rows) == told.accepted + told.deduplicated + told.quarantined + told.filtered
+    )
     keys = con.execute("select order_id, line_number from accepted").fetchall()
     assert max(Counter(keys).values(), default=1) == 1
     good = [

@@ -1,4 +1,4 @@
-"""Suites made from contracts pass what the contract allows and fail what it forbids, by the expectation meant for it."""
+"""Suites pass what the contract allows and fail what it forbids, by the expectation meant for it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ def change(table: pa.Table, column: str, values: dict[int, object]) -> pa.Table:
     """The table with some rows of a column replaced."""
     position = table.column_names.index(column)
     changed = [values.get(row, value) for row, value in enumerate(table.column(column).to_pylist())]
-    return table.set_column(position, table.schema.field(column), pa.array(changed, table.schema.field(column).type))
+    return table.set_column(
+        position, table.schema.field(column), pa.array(changed, table.schema.field(column).type)
+    )
 
 
 def repeat_row(table: pa.Table, row: int) -> pa.Table:
@@ -43,7 +45,9 @@ def test_every_rule_of_every_contract_becomes_an_expectation(contract):
     expected = 1 + bool(contract.key)
     for column in contract.columns:
         expected += column.required + bool(column.allowed) + bool(column.pattern)
-        expected += (column.minimum is not None or column.maximum is not None) + (column.max_length is not None)
+        expected += (column.minimum is not None or column.maximum is not None) + (
+            column.max_length is not None
+        )
     assert len(suite) == expected
     assert len({(e.name, e.column) for e in suite}) == expected
 
@@ -91,7 +95,9 @@ def test_a_column_of_another_type_is_named():
 def test_a_failed_check_shows_five_masked_rows_and_where_they_came_from():
     contract = load_contract("order_lines")
     table = change(example_table(contract, 20), "units", dict.fromkeys(range(4, 12), 0))
-    table = table.append_column("_line", pa.array(range(100, 120))).append_column("_file_id", pa.array(["f1"] * 20))
+    table = table.append_column("_line", pa.array(range(100, 120))).append_column(
+        "_file_id", pa.array(["f1"] * 20)
+    )
     [check] = validate_table(table, contract).failed
     assert check.unexpected_count == 8
     assert check.observed == "8 of 20 rows"

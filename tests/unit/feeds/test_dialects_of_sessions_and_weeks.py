@@ -1,4 +1,4 @@
-"""RetailRocket sessions stay whole under a clock that is stated; VN2's wide weeks become lines, stock and terms."""
+"""RetailRocket sessions stay whole under a stated clock; VN2's wide weeks become lines, stock and terms."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ def ingest(name: str, home: Path, data: Path) -> tuple[dict[str, LoadReport], La
 def test_a_session_is_whole_and_its_clicks_in_order_under_the_gap_rule(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
-    clicks = [(session, pos, (session * 7 + pos) % 5) for session in range(40) for pos in range(1 + session * 3)]
+    clicks = [
+        (session, pos, (session * 7 + pos) % 5) for session in range(40) for pos in range(1 + session * 3)
+    ]
     text = "session_id,pos,item_id\n" + "".join(f"{s},{p},{i}\n" for s, p, i in clicks)
     (data / "train_sessions.csv").write_text(text)
     told, lake = ingest("retailrocket", tmp_path / "home", data)
@@ -89,7 +91,8 @@ def test_weekly_sales_become_order_lines_cell_by_cell(
     assert lines.by_filter == {"week_without_sales": 599 * 157 - len(expected)}
     rows = lake.read("raw", "order_lines", columns=["order_id", "sku", "ordered_at", "units"]).to_pylist()
     stored = {
-        (row["order_id"].split("-")[0], row["sku"], row["ordered_at"].date().isoformat()): row["units"] for row in rows
+        (row["order_id"].split("-")[0], row["sku"], row["ordered_at"].date().isoformat()): row["units"]
+        for row in rows
     }
     assert stored == expected
     assert sum(stored.values()) == 276_648
@@ -105,7 +108,11 @@ def test_flags_stock_and_transit_come_from_their_files(weeks: tuple[dict[str, Lo
     assert {row["stock_date"].isoformat() for row in opening} == {"2024-04-08"}
     assert (len(opening), sum(row["on_hand_units"] for row in opening)) == (599, 2_225)
     transit = lake.read("raw", "purchase_orders").to_pylist()
-    assert sum(row["ordered_units"] for row in transit) == sum(row["in_transit_units"] for row in opening) == 1_699
+    assert (
+        sum(row["ordered_units"] for row in transit)
+        == sum(row["in_transit_units"] for row in opening)
+        == 1_699
+    )
     assert {row["expected_receipt_date"].isoformat() for row in transit} == {"2024-04-22"}
     assert {(row["expected_receipt_date"] - row["ordered_date"]).days for row in transit} == {14}
 
@@ -114,7 +121,12 @@ def test_terms_are_those_of_the_challenge(weeks: tuple[dict[str, LoadReport], La
     terms = weeks[1].read("raw", "supply_terms").to_pylist()
     assert len({(row["sku"], row["location_id"]) for row in terms}) == 599
     assert {
-        (row["lead_time_days"], row["review_period_days"], float(row["holding_cost_amount"]), float(row["shortage_cost_amount"]))
+        (
+            row["lead_time_days"],
+            row["review_period_days"],
+            float(row["holding_cost_amount"]),
+            float(row["shortage_cost_amount"]),
+        )
         for row in terms
     } == {(14.0, 7, 0.2, 1.0)}
     assert weeks[0]["products"].accepted == 297

@@ -62,9 +62,10 @@ def test_parquet_that_spark_wrote_aside_becomes_the_table(tmp_path: Path) -> Non
         (aside / f"_month={month}").mkdir(parents=True)
         instants = pa.array([n * 1_000_000_000], pa.timestamp("ns", tz="UTC"))
         pq.write_table(
-            pa.table({"n": pa.array([n], pa.int64()), "at": instants}), aside / f"_month={month}" / "part.parquet",
+            pa.table({"n": pa.array([n], pa.int64()), "at": instants}),
+            aside / f"_month={month}" / "part.parquet",
             version="2.6",
-        )  # fmt: skip
+        )
     lake.append("raw", "t", rows(5))
     lake.adopt_parquet("raw", "t", aside, partition_by=["_month"])
     assert numbers(lake) == [1, 2]

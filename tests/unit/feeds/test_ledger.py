@@ -52,16 +52,13 @@ def test_a_file_replaced_before_it_was_consumed_is_not_due(tmp_path: Path) -> No
     assert [file.sha256 for file in ledger.pending("events", ["s"])] == ["new"]
 
 
-def _begin(arguments: tuple[Path, int]) -> int:
-    path, worker = arguments
-    ledger = Ledger(path)
-    return ledger.begin("events", [landed(f"{worker}.csv")], at_least=1)
-
-
-def test_processes_at_once_get_different_load_numbers(tmp_path: Path) -> None:
+def test_processes_at_once_open_one_ledger_and_get_different_load_numbers(tmp_path: Path) -> None:
+    path, n_loads = tmp_path / "ledger.sqlite", 12
+    files = [[landed(f"{n}.csv")] for n in range(n_loads)]
     with ProcessPoolExecutor(3, mp_context=get_context("spawn")) as pool:
-        numbers = list(pool.map(_begin, [(tmp_path / "ledger.sqlite", n) for n in range(12)]))
-    assert sorted(numbers) == list(range(1, 13))
+        ledgers = list(pool.map(Ledger, [path] * 3))
+        numbers = list(pool.map(ledgers[0].begin, ["events"] * n_loads, files, [1] * n_loads))
+    assert sorted(numbers) == list(range(1, n_loads + 1))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,9 @@ import feeds.records
 from feeds.records import BadLine, read_header, read_records
 
 
-def records(path: Path, content: bytes, delimiter: bytes | None = b",") -> tuple[list[tuple[int, bytes]], list[BadLine]]:
+def records(
+    path: Path, content: bytes, delimiter: bytes | None = b","
+) -> tuple[list[tuple[int, bytes]], list[BadLine]]:
     path.write_bytes(content)
     bad: list[BadLine] = []
     return [record for chunk in read_records(path, delimiter, bad) for record in chunk], bad

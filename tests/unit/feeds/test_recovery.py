@@ -24,7 +24,8 @@ from pathlib import Path
 from feeds.ingest import ingest_feed
 from feeds.shop import load_shop
 home, feeds = Path(sys.argv[1]), Path(sys.argv[2])
-ingest_feed(load_shop("corner", home, data=feeds), "events", home, key=b"test key", now=datetime(2026, 3, 1, 12, tzinfo=UTC))
+now = datetime(2026, 3, 1, 12, tzinfo=UTC)
+ingest_feed(load_shop("corner", home, data=feeds), "events", home, key=b"test key", now=now)
 """
 
 
@@ -34,7 +35,9 @@ def state(world: Any) -> dict[str, Any]:
     return {
         "rows": world.rows("events", "event_id", "occurred_at", "_line", "_file_id", "_load_number"),
         "versions": world.lake.version("raw", "events"),
-        "loads": [(x.number, x.state, x.files, x.rows_read, x.accepted, x.quarantined) for x in world.ledger.loads()],
+        "loads": [
+            (x.number, x.state, x.files, x.rows_read, x.accepted, x.quarantined) for x in world.ledger.loads()
+        ],
         "quarantine": duckdb.execute("select load_number, line, rule from read_parquet(?)", [bad]).fetchall(),
     }
 
@@ -68,7 +71,9 @@ def test_an_error_midway_leaves_nothing_behind(
     world: Any, event: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     send(world, event)
-    monkeypatch.setattr("feeds.ingest.write_quarantine", lambda *a: (_ for _ in ()).throw(OSError(28, "disk full")))
+    monkeypatch.setattr(
+        "feeds.ingest.write_quarantine", lambda *a: (_ for _ in ()).throw(OSError(28, "disk full"))
+    )
     with pytest.raises(OSError, match="disk full"):
         world.ingest("events")
     assert world.ledger.loads() == []

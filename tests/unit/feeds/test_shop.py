@@ -74,10 +74,15 @@ def test_an_unknown_shop_is_answered_with_the_known_ones(tmp_path: Path) -> None
         ("path: drop", "connector: pigeon, path: drop", "connector 'pigeon'"),
         ("path: drop, ", "", "has no path"),
         ("path: drop", "paths: drop", "unknown fields"),
+        ("path: drop", "encoding: klingon, path: drop", "encoding 'klingon'"),
+        ("path: drop", "max_rejected_ratio: 5, path: drop", "max_rejected_ratio 5"),
+        ("path: drop", "delimiter: ab, path: drop", "delimiter 'ab'"),
         ("sources:\n", "sources: []\nrest:\n", "unknown fields"),
     ],
 )
-def test_a_bad_shop_file_is_refused_with_file_and_field(tmp_path: Path, old: str, new: str, told: str) -> None:
+def test_a_bad_shop_file_is_refused_with_file_and_field(
+    tmp_path: Path, old: str, new: str, told: str
+) -> None:
     assert old in GOOD
     file = write(tmp_path, GOOD.replace(old, new))
     with pytest.raises(ShopError) as refused:

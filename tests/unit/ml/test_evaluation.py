@@ -9,7 +9,9 @@ from ml import evaluation
 
 
 def test_wape_is_total_absolute_error_over_total_units():
-    assert evaluation.wape(np.array([[1.0, 3.0], [0.0, 4.0]]), np.array([[2.0, 1.0], [1.0, 4.0]])) == pytest.approx(0.5)
+    assert evaluation.wape(
+        np.array([[1.0, 3.0], [0.0, 4.0]]), np.array([[2.0, 1.0], [1.0, 4.0]])
+    ) == pytest.approx(0.5)
 
 
 def test_wape_of_sums_lets_errors_within_a_series_cancel_but_not_between_series():
@@ -61,4 +63,11 @@ def test_origins_leave_a_full_horizon_and_enough_history():
 
 
 def test_abc_classes_hold_the_first_80_and_95_percent_of_value():
-    assert evaluation.abc_classes(np.array([1.0, 50.0, 15.0, 30.0, 0.0, 4.0])).tolist() == ["C", "A", "B", "A", "C", "C"]
+    assert evaluation.abc_classes(np.array([1.0, 50.0, 15.0, 30.0, 0.0, 4.0])).tolist() == [
+        "C",
+        "A",
+        "B",
+        "A",
+        "C",
+        "C",
+    ]

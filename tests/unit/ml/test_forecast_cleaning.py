@@ -15,7 +15,9 @@ from ml.forecasting.profiles import day_weights
 AS_OF = date(2026, 3, 1)
 
 
-def frame_of(units: np.ndarray, *, out: np.ndarray | None = None, open_: np.ndarray | None = None) -> pd.DataFrame:
+def frame_of(
+    units: np.ndarray, *, out: np.ndarray | None = None, open_: np.ndarray | None = None
+) -> pd.DataFrame:
     n, length = units.shape
     days = [AS_OF - timedelta(days=length - 1 - i) for i in range(length)]
     return pd.DataFrame(
@@ -31,7 +33,9 @@ def frame_of(units: np.ndarray, *, out: np.ndarray | None = None, open_: np.ndar
 
 
 def panel_of(units: np.ndarray, **flags: np.ndarray):
-    return build_panel(frame_of(units, **flags), as_of=AS_OF, period_days=1, horizon=28, max_history_days=1100)
+    return build_panel(
+        frame_of(units, **flags), as_of=AS_OF, period_days=1, horizon=28, max_history_days=1100
+    )
 
 
 def test_demand_hidden_by_stock_outs_is_recovered_within_three_percent():
@@ -44,7 +48,9 @@ def test_demand_hidden_by_stock_outs_is_recovered_within_three_percent():
     recovered = clean.units[clean.is_observed].mean()
     assert recovered == pytest.approx(5, rel=0.03)
     assert sold.mean() < 0.95 * 5, "the naive mean must be visibly low, else this test proves nothing"
-    assert panel.units[panel.is_observed].mean() < 0.97 * 5, "so must the mean of the days without a stock-out"
+    assert panel.units[panel.is_observed].mean() < 0.97 * 5, (
+        "so must the mean of the days without a stock-out"
+    )
 
 
 @pytest.mark.parametrize(("mean", "sold"), [(5.0, 0), (5.0, 3), (0.7, 2), (12.0, 20)])
@@ -95,7 +101,9 @@ def test_closures_that_happened_after_an_origin_are_unknown_at_the_origin():
 def test_two_rows_for_one_period_are_an_error_that_names_the_series():
     frame = frame_of(np.ones((1, 60)))
     with pytest.raises(ValueError, match="s00000"):
-        build_panel(pd.concat([frame, frame.tail(1)]), as_of=AS_OF, period_days=1, horizon=28, max_history_days=1100)
+        build_panel(
+            pd.concat([frame, frame.tail(1)]), as_of=AS_OF, period_days=1, horizon=28, max_history_days=1100
+        )
 
 
 def test_a_planted_promotion_uplift_is_found():
@@ -105,7 +113,12 @@ def test_a_planted_promotion_uplift_is_found():
     frame["is_on_promotion"] = promoted.ravel()
     frame["discount_ratio"] = np.where(promoted.ravel(), 0.2, 0.0)
     planned = pd.DataFrame(
-        {"sku": ["s00007"], "demand_date": [AS_OF + timedelta(days=3)], "is_on_promotion": [True], "discount_ratio": [0.2]}
+        {
+            "sku": ["s00007"],
+            "demand_date": [AS_OF + timedelta(days=3)],
+            "is_on_promotion": [True],
+            "discount_ratio": [0.2],
+        }
     )
     panel = build_panel(frame, as_of=AS_OF, period_days=1, horizon=28, max_history_days=1100, planned=planned)
     weights = day_weights(panel)[7, panel.n_past :]
@@ -118,7 +131,11 @@ def test_a_planted_event_is_found_and_counts_on_its_next_date():
     units[:, 200] = rng.poisson(12.0, 100)
     day = AS_OF - timedelta(days=99)
     calendar = pd.DataFrame(
-        {"calendar_date": [day, AS_OF + timedelta(days=5)], "event_names": ["Festival", "Festival"], "is_closure": False}
+        {
+            "calendar_date": [day, AS_OF + timedelta(days=5)],
+            "event_names": ["Festival", "Festival"],
+            "is_closure": False,
+        }
     )
     panel = build_panel(
         frame_of(units), as_of=AS_OF, period_days=1, horizon=28, max_history_days=1100, calendar=calendar

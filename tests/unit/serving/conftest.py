@@ -41,7 +41,8 @@ def warehouse(tmp_path: Path, valid_warehouse: Path) -> BuildWarehouse:
         shutil.copy(valid_warehouse, path)
         with closing(duckdb.connect(str(path))) as connection:
             connection.execute(
-                f"create table marts.fct_orders as select i as order_id, {marker} as marker from range({rows}) t(i);"
+                "create table marts.fct_orders as "
+                f"select i as order_id, {marker} as marker from range({rows}) t(i);"
                 "create view marts.dim_markers as select distinct marker from marts.fct_orders"
             )
             for change in changes:

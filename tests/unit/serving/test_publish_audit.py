@@ -27,7 +27,10 @@ FAULTS = [
     ("rows_remain", "delete from serving.bundles"),
     ("rows_remain", "delete from marts.fct_orders where order_id > 10"),
     ("no_personal_data", "alter table marts.fct_orders add column email varchar default 'no address at all'"),
-    ("no_personal_data", "alter table marts.fct_orders add column note varchar default 'ask anna@example.org'"),
+    (
+        "no_personal_data",
+        "alter table marts.fct_orders add column note varchar default 'ask anna@example.org'",
+    ),
     ("demand_plausible", "update serving.demand_forecasts set units_mean = units_mean * 11 + 100"),
 ]
 
@@ -56,9 +59,7 @@ def test_a_clean_generation_has_no_findings(findings):
 
 def test_repeated_keys_are_counted_and_named(findings):
     [finding] = findings("insert into serving.bundles select * from serving.bundles where rank <= 3")
-    assert finding.detail == (
-        "3 keys (sku, rank) repeat: ('sku-0', 1); ('sku-1', 2); ('sku-2', 3)"
-    )
+    assert finding.detail == ("3 keys (sku, rank) repeat: ('sku-0', 1); ('sku-1', 2); ('sku-2', 3)")
 
 
 def test_hashes_may_stand_in_personal_columns(findings):

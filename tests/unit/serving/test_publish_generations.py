@@ -19,6 +19,7 @@ from serving.publish import (
     AuditFailed,
     AuditPolicy,
     PublishRefused,
+    RunInfo,
     build_generation,
     collect,
     publish,
@@ -33,7 +34,10 @@ from serving.store import Store
 def test_a_published_generation_holds_the_marts_and_served_tables_and_nothing_else(warehouse, published, run):
     manifest = publish_warehouse(warehouse(), published, run=run(1), versions={"shopwright": "0.1.0"})
 
-    expected = {f"serving.{c.name}" for c in all_contracts("served")} | {"marts.fct_orders", "marts.dim_markers"}
+    expected = {f"serving.{c.name}" for c in all_contracts("served")} | {
+        "marts.fct_orders",
+        "marts.dim_markers",
+    }
     assert {entry.name for entry in manifest.tables} == expected
     assert manifest.generation == 1
     assert manifest.versions == {"duckdb": duckdb.__version__, "shopwright": "0.1.0"}
@@ -78,11 +82,13 @@ def test_the_pointer_names_the_live_file_and_its_checksum(warehouse, published, 
 def test_an_older_run_cannot_publish_over_a_newer_one(warehouse, published, run):
     publish_warehouse(warehouse(), published, run=run(5))
     for number in (3, 4):
-        with pytest.raises(PublishRefused, match=f"has number {number}, but run number 5 was published already"):
+        with pytest.raises(
+            PublishRefused, match=f"has number {number}, but run number 5 was published already"
+        ):
             publish_warehouse(warehouse(), published, run=run(number))
-    with pytest.raises(PublishRefused):
-        other = build_generation(warehouse(), published, run=run(5).__class__("other", 5, FIRST_DATE, "demo"))
-        publish(other, published)
+    another = RunInfo("another", 5, FIRST_DATE, "demo")
+    with pytest.raises(PublishRefused, match="Run another has number 5"):
+        publish_warehouse(warehouse(), published, run=another)
     assert status(published).live == 1
     assert not list((published / "generations").glob(".tmp-*"))
 
@@ -110,7 +116,7 @@ def test_rollback_names_the_generations_there_are(warehouse, published, run):
     with pytest.raises(NothingPublished, match="Nothing was published yet"):
         rollback(published)
     publish_warehouse(warehouse(), published, run=run(1))
-    with pytest.raises(PublishRefused, match="no generation 9. Kept generations: 1"):
+    with pytest.raises(PublishRefused, match=r"no generation 9\. Kept generations: 1"):
         rollback(published, to=9)
     with pytest.raises(NothingPublished):
         rollback(published)

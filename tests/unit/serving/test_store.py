@@ -124,5 +124,8 @@ def test_a_damaged_pointer_does_not_stop_readers(warehouse, published, run):
 def test_when_every_generation_is_damaged_the_error_names_the_files(warehouse, published, run):
     publish_warehouse(warehouse(), published, run=run(1))
     flip(generation_folder(published, 1) / "serve.duckdb", 5000)
-    with Store(published) as store, pytest.raises(NothingPublished, match=r"Generation 1: serve.duckdb was changed"):
+    with (
+        Store(published) as store,
+        pytest.raises(NothingPublished, match=r"Generation 1: serve.duckdb was changed"),
+    ):
         store.query("select 1")

@@ -76,7 +76,8 @@ def test_the_shim_drops_the_one_option_and_passes_on_all_others_untouched(nowher
     home = java.java_home(tmp_path / "cache")
     assert home != bare
     answer = subprocess.run(
-        [str(home / "bin" / "java"), "-Da=b c", "--add-modules=jdk.incubator.vector", "", "*", "$HOME", "--add-modules=java.sql"],
+        [str(home / "bin" / "java"), "-Da=b c", "--add-modules=jdk.incubator.vector", "", "*", "$HOME",
+         "--add-modules=java.sql"],
         capture_output=True, text=True, check=True, env={},
     )  # fmt: skip
     assert answer.stdout.splitlines() == ["<-Da=b c>", "<>", "<*>", "<$HOME>", "<--add-modules=java.sql>"]

@@ -1,4 +1,4 @@
-"""What a plan may say, and what is said to one that asks for something impossible. No Java is started here."""
+"""What a plan may say, and what is said to one that asks for the impossible. No Java is started."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_an_output_folder_that_exists_is_never_written_over(tmp_path):
     path = tmp_path / "plan.json"
     path.write_text(json.dumps(document(tmp_path)))
     (tmp_path / "item_pairs").mkdir()
-    with pytest.raises(PlanError, match="Output item_pairs: .* exists already"):
+    with pytest.raises(PlanError, match=r"Output item_pairs: .* exists already"):
         read_plan(path, ("pairs",))
     assert read_plan(path, ("sessions",)).as_of == date(2026, 3, 1)
 
@@ -92,7 +92,7 @@ def test_an_output_folder_that_exists_is_never_written_over(tmp_path):
 def test_an_unknown_job_is_refused_with_the_known_ones(tmp_path):
     path = tmp_path / "plan.json"
     path.write_text(json.dumps(document(tmp_path)))
-    with pytest.raises(PlanError, match="no job 'session'. Known: sessions, pairs, interactions"):
+    with pytest.raises(PlanError, match=r"no job 'session'\. Known: sessions, pairs, interactions"):
         read_plan(path, ("session",))
 
 

@@ -1,0 +1,39 @@
+"""Pictures for the Dagster UI that are about operations: the queue of open orders, the funnel of visits."""
+
+from __future__ import annotations
+
+import altair as alt
+import pandas as pd
+import vl_convert
+
+CLASSES = ("high", "normal", "low", "blocked", "waiting_stock")
+
+
+def queue_png(priorities: pd.DataFrame) -> bytes:
+    """Open orders by location and class, as stacked bars. ``priorities`` has the columns of ``order_priorities``."""
+    counts = priorities.groupby(["location_id", "priority_class"], as_index=False).size()
+    bars = (
+        alt.Chart(counts)
+        .mark_bar()
+        .encode(
+            x=alt.X("size:Q", title="open orders"),
+            y=alt.Y("location_id:N", title="location"),
+            color=alt.Color("priority_class:N", title="class", scale=alt.Scale(domain=list(CLASSES))),
+        )
+    )
+    return _png(bars.properties(title="The queue of open orders", width=520, height=120))
+
+
+def funnel_png(funnel: pd.DataFrame) -> bytes:
+    """Sessions by stage over the last 28 days with data; ``funnel`` has columns stage and sessions, in order."""
+    bars = (
+        alt.Chart(funnel)
+        .mark_bar()
+        .encode(x=alt.X("sessions:Q"), y=alt.Y("stage:N", sort=None, title=""), tooltip=["sessions"])
+    )
+    labels = bars.mark_text(align="left", dx=3).encode(text=alt.Text("sessions:Q", format=","))
+    return _png((bars + labels).properties(title="Visits by stage, last 28 days", width=520, height=140))
+
+
+def _png(chart: alt.Chart | alt.LayerChart) -> bytes:
+    return bytes(vl_convert.vegalite_to_png(chart.to_json(), scale=1.5))
