@@ -2,7 +2,8 @@
 
     python -m benchmarks.order_priority [--seeds 5] [--out FILE]
 
-Three capacities (235 overloaded, 250 tight, 275 roomy; a seventh weekday at a third), the same orders for every policy.
+Three capacities (235 overloaded, 250 tight, 275 roomy; a seventh weekday at a third), the same orders for
+every policy.
 """
 
 from __future__ import annotations
@@ -36,15 +37,24 @@ def markdown(runs: pd.DataFrame) -> str:
     for capacity, label in CAPACITIES.items():
         part = runs[runs["capacity"] == capacity]
         means = part.groupby("policy", sort=False)[list(SHOWN)].mean().sort_values("on_time_ratio")
-        lines = [f"**{label}: {capacity} orders a day**", "", f"| policy | {' | '.join(SHOWN.values())} |", "|---" * (len(SHOWN) + 1) + "|"]
+        lines = [
+            f"**{label}: {capacity} orders a day**",
+            "",
+            f"| policy | {' | '.join(SHOWN.values())} |",
+            "|---" * (len(SHOWN) + 1) + "|",
+        ]
         for policy, row in means.iterrows():
-            lines.append(f"| {policy} | " + " | ".join(f"{v:.3f}" if v <= 1 else f"{v:.1f}" for v in row) + " |")
+            lines.append(
+                f"| {policy} | " + " | ".join(f"{v:.3f}" if v <= 1 else f"{v:.1f}" for v in row) + " |"
+            )
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "order_priority.json")
     arguments = parser.parse_args()

@@ -30,9 +30,8 @@ def served_frame(
     keys = list(contract.key)
     repeated = typed.duplicated(keys)
     if repeated.any():
-        raise ValueError(
-            f"{table} has {int(repeated.sum())} repeated keys, such as {typed.loc[repeated, keys].iloc[0].to_dict()}."
-        )
+        example = typed.loc[repeated, keys].iloc[0].to_dict()
+        raise ValueError(f"{table} has {int(repeated.sum())} repeated keys, such as {example}.")
     return typed.sort_values(keys, kind="stable").reset_index(drop=True)
 
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from orchestration.dbt_manifest import TARGET
 from orchestration.settings import DBT_PROJECT
 from orchestration.workspace import Workspace
 
+MAX_LOG_BYTES = 5_000_000
 LAYERS = ("staging", "intermediate", "marts", "features", "serving")
 
 
@@ -34,18 +36,29 @@ def run_dbt(context: dg.AssetExecutionContext, workspace: Workspace) -> Iterator
         global_config_flags=["--no-use-colors", "--no-version-check"],
     )
     scratch = workspace.folder / "warehouse" / "dbt"
-    invocation = dbt.cli(["build"], context=context, target_path=_target(scratch))
+    # Unit tests judge the code, not the data: `make test` runs them.
+    arguments = ["build", "--exclude-resource-type", "unit_test"]
     held, failure = [], None
-    try:
-        for event in invocation.stream():
-            held.append(event)
-    except Exception as error:  # reported after what did succeed, then raised again
-        failure = error
+    with _log(scratch).open("a") as log, redirect_stdout(log):
+        try:
+            for event in dbt.cli(arguments, context=context, target_path=_target(scratch)).stream():
+                held.append(event)
+        except Exception as error:  # reported after what did succeed, then raised again
+            failure = error
     counts = workspace.row_counts(LAYERS)
     for event in held:
         yield _with_rows(event, counts)
     if failure:
         raise failure
+
+
+def _log(scratch: Path) -> Path:
+    """Where dbt's console output of the latest runs stands; the run's progress shows one line for all of it."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    path = scratch / "console.log"
+    if path.exists() and path.stat().st_size > MAX_LOG_BYTES:
+        path.unlink()
+    return path
 
 
 def _target(scratch: Path) -> Path:

@@ -186,7 +186,7 @@ def _filled(
 ) -> np.ndarray:
     cells = np.full(shape, default, dtype=np.float32)
     if values is not None:
-        cells[row, column] = pd.to_numeric(values, errors="coerce").fillna(default).to_numpy(dtype=np.float32)
+        cells[row, column] = values.astype("float64").fillna(default).to_numpy(dtype=np.float32)
     return cells
 
 
@@ -209,8 +209,8 @@ def _with_planned(panel: DemandPanel, planned: pd.DataFrame | None) -> DemandPan
     for sku, col, depth, is_on in zip(
         planned["sku"].to_numpy()[inside],
         column[inside],
-        planned["discount_ratio"].fillna(0).to_numpy()[inside],
-        planned["is_on_promotion"].fillna(False).to_numpy()[inside],
+        planned["discount_ratio"].astype("float64").fillna(0).to_numpy()[inside],
+        planned["is_on_promotion"].astype("boolean").fillna(False).to_numpy()[inside],
         strict=True,
     ):
         rows = rows_of.get(sku)
@@ -232,6 +232,7 @@ def _with_calendar(panel: DemandPanel, calendar: pd.DataFrame | None) -> DemandP
         calendar["event_names"].fillna("").astype(str)[inside].map(code).fillna(0).astype(int)
     )
     is_closure = panel.is_closure.copy()
-    is_closure[column[inside & calendar["is_closure"].fillna(False).to_numpy(dtype=bool)]] = True
+    closes = calendar["is_closure"].astype("boolean").fillna(False).to_numpy(dtype=bool)
+    is_closure[column[inside & closes]] = True
     is_trading[:, panel.n_past :] &= ~is_closure[panel.n_past :]
     return replace(panel, event=event, event_names=tuple(names), is_trading=is_trading, is_closure=is_closure)

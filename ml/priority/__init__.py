@@ -1,6 +1,7 @@
-"""Order priority: which open order to dispatch first, by the expected gain of sending it now rather than later.
+"""Order priority: which open order to dispatch first, by the expected gain of sending it now.
 
-The queue simulator judges the same scoring code that serves. Reading and writing tables is done by the caller.
+The queue simulator judges the same scoring code that serves. Reading and writing tables is done by the
+caller.
 """
 
 from ml.priority.orders import prioritise_orders

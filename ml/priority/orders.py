@@ -1,8 +1,9 @@
-"""The served order priorities: gates, probabilities, places in the queue, classes, and the reasons in words."""
+"""The served order priorities: gates, odds, places in the queue, classes, and reasons in words."""
 
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from ml.priority.scoring import (
     later_weights,
     queue_order,
     urgency,
+    urgent_gain,
     value_weight,
 )
 from ml.priority.transits import LANE, MAX_DAYS, TransitTable
@@ -44,13 +46,15 @@ def prioritise_orders(
     """Which open order to dispatch first on the working day after ``as_of``, and why. One row per open order.
 
     ``open_orders``, ``transits`` and ``dispatches`` are feat_orders_open, feat_transits and
-    feat_dispatches_daily; rows from after ``as_of`` are ignored. Orders that cannot go (unpaid, payment failed,
-    on hold: ``blocked``; an item missing: ``waiting_stock``) score 0 and have no place in the queue. The others
-    score 100 for the first of their location down to just above 0 for the last.
+    feat_dispatches_daily; rows from after ``as_of`` are ignored. Orders that cannot go (unpaid, payment
+    failed, on hold: ``blocked``; an item missing: ``waiting_stock``) score 0 and have no place in the queue.
+    The others score 100 for the first of their location down to just above 0 for the last.
     """
     orders = _known_orders(open_orders, as_of, time_zone)
     table = TransitTable().fit(transits, as_of)
-    backlog = orders[orders["gate"] == "open"].groupby("location_id").size().to_dict()
+    backlog = {
+        str(k): int(n) for k, n in orders.loc[orders["gate"] == "open", "location_id"].value_counts().items()
+    }
     floors = floors_of(dispatches, sorted(orders["location_id"].unique()), backlog, as_of)
     parts = [
         _queue(part.reset_index(drop=True), floors[str(location)], table, as_of, params)
@@ -110,20 +114,24 @@ def _queue(
 ) -> pd.DataFrame:
     """One location's orders with probabilities, place, class, score and reasons."""
     days = floor.next_days(as_of, params.look_ahead_days + 1)
-    orders = _with_odds(orders, days, table)
+    lanes = _table_rows(orders, days, table)
+
+    def odds_with(extra: int) -> np.ndarray:
+        return _odds(orders["promise"] + pd.Timedelta(days=extra), days, lanes, table)
+
+    odds = odds_with(0)
     is_open = (orders["gate"] == "open").to_numpy()
     weights = later_weights(int(is_open.sum()), floor.capacity, params.look_ahead_days)
-    odds = orders[[f"on_time_{step}" for step in range(len(days))]].to_numpy(dtype=float)
     open_value = orders["value_amount"].astype(float).where(is_open).to_numpy()
     orders = orders.assign(
         gain_ratio=expected_gain(odds, weights),
+        urgent_gain=urgent_gain(odds_with, weights, params),
         on_time_now_ratio=odds[:, 0],
         on_time_next_ratio=odds[:, 1],
+        on_time_after_ratio=odds[:, min(2, len(days) - 1)],
         value_weight=value_weight(open_value, params),
         median_value=float(np.nanmedian(open_value)) if np.isfinite(open_value).any() else np.nan,
         overdue_days=[(pd.Timestamp(days[0]) - promise).days for promise in orders["promise"]],
-        rank_in_location=pd.Series(pd.NA, index=orders.index, dtype="Int64"),
-        is_aged=False,
     )
     orders = _with_places(orders, np.flatnonzero(is_open), floor, params)
     orders["priority_class"] = _classes(orders, floor.capacity, params)
@@ -133,35 +141,35 @@ def _queue(
     return reasons_of(orders, days, table, params)
 
 
-def _with_odds(orders: pd.DataFrame, days: list[date], table: TransitTable) -> pd.DataFrame:
-    """P(on time) for dispatch on each of the days, as columns on_time_0, on_time_1, ..."""
+def _table_rows(orders: pd.DataFrame, days: list[date], table: TransitTable) -> list[np.ndarray]:
+    """Rows of the transit table for dispatch on each of the days."""
+    method = orders["shipping_method"].astype(object).where(orders["shipping_method"].notna(), None)
+    country = orders["shipping_country"].astype(object).where(orders["shipping_country"].notna(), None)
     lanes = pd.DataFrame(
-        {
-            "shipping_method": orders["shipping_method"]
-            .astype(object)
-            .where(orders["shipping_method"].notna(), None),
-            "destination_country": orders["shipping_country"].astype(object),
-            "location_id": orders["location_id"],
-        }
+        {"shipping_method": method, "destination_country": country, "location_id": orders["location_id"]}
     )
-    odds = {}
-    for step, day in enumerate(days):
-        rows = table.rows_of(lanes.assign(weekday=day.weekday())[LANE])
-        slack = np.clip((orders["promise"] - pd.Timestamp(day)).dt.days.to_numpy(), -1, MAX_DAYS)
-        odds[f"on_time_{step}"] = table.on_time(rows, slack)
-    return orders.assign(**odds)
+    return [table.rows_of(lanes.assign(weekday=day.weekday())[LANE]) for day in days]
+
+
+def _odds(promise: pd.Series, days: list[date], lanes: list[np.ndarray], table: TransitTable) -> np.ndarray:
+    """P(on time) by order and day of dispatch."""
+    columns = []
+    for day, rows in zip(days, lanes, strict=True):
+        slack = np.clip((promise - pd.Timestamp(day)).dt.days.to_numpy(), -1, MAX_DAYS)
+        columns.append(table.on_time(rows, slack))
+    return np.column_stack(columns)
 
 
 def _with_places(orders: pd.DataFrame, at: np.ndarray, floor: Floor, params: PriorityParams) -> pd.DataFrame:
     ready = orders.iloc[at]
     urgent = urgency(
-        ready["gain_ratio"].to_numpy(dtype=float),
+        ready["urgent_gain"].to_numpy(dtype=float),
         ready["value_weight"].to_numpy(dtype=float),
         is_perishable=ready["has_perishable"].astype("boolean").fillna(False).to_numpy(dtype=bool),
         was_late_before=ready["customer_n_late_orders"].fillna(0).to_numpy(dtype=float) > 0,
         params=params,
     )
-    timing = {
+    timing: dict[str, Any] = {
         "overdue_days": ready["overdue_days"].to_numpy(),
         "promise_day": ready["promise"].to_numpy().astype("datetime64[D]").astype(np.int64),
         "tie": np.arange(len(ready)),  # rows are in order of order_id
@@ -170,9 +178,11 @@ def _with_places(orders: pd.DataFrame, at: np.ndarray, floor: Floor, params: Pri
     order = queue_order(urgent, **timing, params=params)
     place = np.empty(len(ready), dtype=np.int64)
     place[order] = np.arange(1, len(ready) + 1)
-    orders.loc[orders.index[at], "rank_in_location"] = place
-    orders.loc[orders.index[at], "is_aged"] = is_in_aged_lane(**timing, params=params)
-    return orders
+    places = pd.Series(place, index=ready.index, dtype="Int64").reindex(orders.index)
+    aged = pd.Series(is_in_aged_lane(**timing, params=params), index=ready.index).reindex(
+        orders.index, fill_value=False
+    )
+    return orders.assign(rank_in_location=places, is_aged=aged)
 
 
 def _classes(orders: pd.DataFrame, capacity: float, params: PriorityParams) -> np.ndarray:
@@ -182,7 +192,7 @@ def _classes(orders: pd.DataFrame, capacity: float, params: PriorityParams) -> n
     pressing = (gain >= params.high_gain) & (now >= params.savable_ratio)
     high = in_wave & (pressing | orders["is_aged"].to_numpy(dtype=bool))
     two_days = np.maximum(
-        now - orders["on_time_next_ratio"], orders["on_time_next_ratio"] - orders["on_time_2"]
+        now - orders["on_time_next_ratio"], orders["on_time_next_ratio"] - orders["on_time_after_ratio"]
     )
     low = (gain < params.low_gain) & (two_days < params.low_gain) & (orders["overdue_days"].to_numpy() < 1)
     gate = orders["gate"].to_numpy()

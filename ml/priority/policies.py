@@ -11,10 +11,10 @@ import numpy as np
 
 from ml.priority.scoring import (
     PriorityParams,
-    expected_gain,
     later_weights,
     queue_order,
     urgency,
+    urgent_gain,
     value_weight,
 )
 from ml.priority.simulation import Floor, Policy
@@ -64,13 +64,15 @@ def gain(params: PriorityParams, *, by_value: bool) -> Policy:
 
     def order(floor: Floor, waiting: np.ndarray, day: int) -> np.ndarray:
         days = range(day, day + params.look_ahead_days + 1)
-        on_time = np.column_stack([floor.on_time(waiting, d) for d in days])
+
+        def odds_with(extra: int) -> np.ndarray:
+            return np.column_stack([floor.on_time(waiting, d, extra) for d in days])
+
         weights = later_weights(len(waiting), floor.capacity, params.look_ahead_days)
         worth = value_weight(floor.orders.value[waiting], params) if by_value else np.ones(len(waiting))
         plain = np.zeros(len(waiting), dtype=bool)
-        urgent = urgency(
-            expected_gain(on_time, weights), worth, is_perishable=plain, was_late_before=plain, params=params
-        )
+        gain = urgent_gain(odds_with, weights, params)
+        urgent = urgency(gain, worth, is_perishable=plain, was_late_before=plain, params=params)
         return queue_order(
             urgent,
             overdue_days=day - floor.orders.promise[waiting],

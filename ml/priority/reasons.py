@@ -1,9 +1,12 @@
-"""Three reasons for an order's place, with the numbers they rest on. A test recomputes the numbers from the tables."""
+"""Three reasons for an order's place, with the numbers they rest on.
+
+A test recomputes the numbers from the tables.
+"""
 
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -36,11 +39,11 @@ def reasons_of(
             _, code, text = found[n - 1] if n <= len(found) else (0.0, None, None)
             columns[f"reason_{n}_code"].append(code)
             columns[f"reason_{n}_text"].append(text)
-    return orders.assign(**columns)
+    return orders.assign(**cast("dict[str, Any]", columns))
 
 
 def _reasons(
-    order: dict[str, Any], days: list[date], table: TransitTable, params: PriorityParams
+    order: dict[Any, Any], days: list[date], table: TransitTable, params: PriorityParams
 ) -> list[Reason]:
     if order["gate"] != "open":
         return [(9.0, order["gate"], GATE_TEXTS[order["gate"]]), *_age(order)]
@@ -56,7 +59,7 @@ def _reasons(
     return found
 
 
-def _timing(order: dict[str, Any], days: list[date], params: PriorityParams) -> Reason:
+def _timing(order: dict[Any, Any], days: list[date], params: PriorityParams) -> Reason:
     now, later, gain = order["on_time_now_ratio"], order["on_time_next_ratio"], order["gain_ratio"]
     promise = "Promised" if order["is_promised"] else "Expected, though nothing was promised,"
     start = f"{promise} for {order['promise']:%Y-%m-%d}:"
@@ -68,28 +71,30 @@ def _timing(order: dict[str, Any], days: list[date], params: PriorityParams) -> 
     return 1.0 + gain, "DEADLINE", odds
 
 
-def _age(order: dict[str, Any]) -> list[Reason]:
+def _age(order: dict[Any, Any]) -> list[Reason]:
     overdue = int(order["overdue_days"])
     if overdue <= 0:
         return []
     code = "WAITED_TOO_LONG" if order["is_aged"] else "OVERDUE"
-    return [
-        (3.0 if order["is_aged"] else 0.7, code, f"{_days(overdue)} past the promise at the next dispatch.")
-    ]
+    due = "promise" if order["is_promised"] else "usual time (nothing was promised)"
+    strength = 3.0 if order["is_aged"] else 0.7
+    return [(strength, code, f"{_days(overdue)} past the {due} at the next dispatch.")]
 
 
-def _lane(order: dict[str, Any], table: TransitTable, params: PriorityParams) -> list[Reason]:
+def _lane(order: dict[Any, Any], table: TransitTable, params: PriorityParams) -> list[Reason]:
     lane = (order["shipping_method"], order["shipping_country"])
     n_parcels = table.n_parcels(lane)
     if n_parcels < params.min_lane_parcels:
         return []
     cdf = table.cdf_[table.rows_[lane]]
     within = int(np.searchsorted(cdf, 0.9))
-    text = f"{lane[0]} to {lane[1]}: nine parcels in ten arrive within {_days(within)} ({n_parcels} parcels seen)."
+    text = (
+        f"{lane[0]} to {lane[1]}: 9 in 10 parcels arrive within {_days(within)} ({n_parcels} parcels seen)."
+    )
     return [(0.2, "LANE", text)]
 
 
-def _value(order: dict[str, Any]) -> list[Reason]:
+def _value(order: dict[Any, Any]) -> list[Reason]:
     value, median = _number(order["value_amount"]), _number(order["median_value"])
     if value <= 0 or median <= 0 or 0.5 < value / median < 1.5:
         return []

@@ -118,10 +118,10 @@ class Floor:
         self._rows = self._table_rows()
         self.mean_transit = _means(table)[self._rows[0]]
 
-    def on_time(self, waiting: np.ndarray, day: int) -> np.ndarray:
-        """P(on time) of the waiting orders if sent on ``day``."""
+    def on_time(self, waiting: np.ndarray, day: int, extra: int = 0) -> np.ndarray:
+        """P(on time) of the waiting orders if sent on ``day``, were their promises ``extra`` days later."""
         rows = self._rows[day % 7, waiting]
-        return self.table.on_time(rows, self.orders.promise[waiting] - day)
+        return self.table.on_time(rows, self.orders.promise[waiting] + extra - day)
 
     def _table_rows(self) -> np.ndarray:
         cells = self.orders.method * len(COUNTRIES) + self.orders.country
@@ -159,7 +159,7 @@ def measure(orders: Orders, left: np.ndarray, policy: str) -> dict[str, float | 
         "policy": policy,
         "on_time_ratio": float(in_time.mean()),
         "value_on_time_ratio": float(orders.value[in_time].sum() / orders.value.sum()),
-        "express_on_time_ratio": float(in_time[express].mean()),
+        "express_on_time_ratio": float(in_time[express].mean()) if express.any() else float("nan"),
         "wait_days_p99": float(np.quantile(wait, 0.99)),
         "wait_days_max": float(wait.max()),
         "overdue_at_dispatch_days_max": float((left - orders.promise).max()),
@@ -171,7 +171,7 @@ def simulate_policies(
     capacities: Sequence[float] = (235, 250, 275),
     seeds: Sequence[int] = (1, 2, 3, 4, 5),
     *,
-    world: World = World(),  # noqa: B008 - frozen
+    world: World = World(),
     params: PriorityParams = DEFAULTS,
     policies: Sequence[str] | None = None,
 ) -> pd.DataFrame:
@@ -185,9 +185,8 @@ def simulate_policies(
         for capacity in capacities:
             floor = Floor(orders, table, world, capacity)
             for name, policy in chosen.items():
-                rows.append(
-                    {"capacity": capacity, "seed": seed} | measure(orders, run_policy(floor, policy), name)
-                )
+                figures = measure(orders, run_policy(floor, policy), name)
+                rows.append({"capacity": capacity, "seed": seed, **figures})
     return pd.DataFrame(rows)
 
 

@@ -26,10 +26,10 @@ LEVELS = (LANE[:1], LANE[:2], LANE)
 class TransitTable(BaseEstimator):
     """P(transit <= d days) by shipping method, country, location and weekday of dispatch.
 
-    Counts of a lane, decayed with ``half_life_days``, are shrunk to (method, country), these to the method and
-    these to a stated default, each time as if ``prior_orders`` parcels had followed the wider level. Parcels of the
-    last ``settling_days`` are left out while older ones exist: of these only the quick ones have arrived, and
-    counting them would make every lane look quick.
+    Counts of a lane, decayed with ``half_life_days``, are shrunk to (method, country), these to the method
+    and these to a stated default, each time as if ``prior_orders`` parcels had followed the wider level.
+    Parcels of the last ``settling_days`` are left out while older ones exist: of these only the quick ones
+    have arrived, and counting them would make every lane look quick.
     """
 
     def __init__(

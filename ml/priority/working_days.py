@@ -35,7 +35,8 @@ def floors_of(
 ) -> dict[str, Floor]:
     """A ``Floor`` for each location, from its last eight weeks of dispatches up to ``as_of``.
 
-    A location that has not dispatched yet is taken to work Monday to Friday and to clear its backlog in three days.
+    A location that has not dispatched yet is taken to work Monday to Friday and to clear its backlog in three
+    days.
     """
     days = pd.to_datetime(dispatches["dispatch_date"])
     last = pd.Timestamp(as_of)

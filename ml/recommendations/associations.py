@@ -36,7 +36,7 @@ class Baskets:
         return cls(matrix, np.asarray(names, dtype=object), np.asarray(order_ids, dtype=object))
 
     def pairs(self, min_together: int = 1) -> pd.DataFrame:
-        """Pairs of SKU codes ``i`` < ``j`` that meet in at least ``min_together`` baskets, with ``n_together``."""
+        """Pairs of SKU codes ``i`` < ``j`` meeting in at least ``min_together`` baskets."""
         met = sp.triu(self.matrix.T @ self.matrix, k=1).tocoo()
         keep = met.data >= min_together
         counts = met.data[keep].astype(np.int64)
@@ -58,9 +58,10 @@ class Baskets:
 def effective_orders(baskets: Baskets) -> float:
     """How many equal orders would make two unrelated SKUs meet as often as these orders of unequal size do.
 
-    A wholesaler's order of 300 lines makes everything meet everything. If ``S`` lines are dealt at random into
-    orders of sizes ``s``, SKUs of ``a`` and ``b`` orders are expected to meet ``a * b * sum(s * (s - 1)) / S ** 2``
-    times; so ``S ** 2 / sum(s * (s - 1))`` takes the place of the number of orders, and never exceeds it.
+    A wholesaler's order of 300 lines makes everything meet everything. If ``S`` lines are dealt at random
+    into orders of sizes ``s``, SKUs of ``a`` and ``b`` orders are expected to meet ``a * b * sum(s * (s - 1))
+    / S ** 2`` times; so ``S ** 2 / sum(s * (s - 1))`` takes the place of the number of orders, and never
+    exceeds it.
     """
     sizes = np.asarray(baskets.matrix.sum(axis=1)).ravel()
     meetings = float((sizes * (sizes - 1)).sum())
@@ -70,10 +71,10 @@ def effective_orders(baskets: Baskets) -> float:
 def assess_pairs(baskets: Baskets, min_together: int, min_lift: float = 1.0) -> pd.DataFrame:
     """Pairs met often enough, with expected, lift, leverage, p_value and q_value. One row per pair i < j.
 
-    The p-value is the one-sided hypergeometric tail over the effective number of orders, computed for pairs of
-    at least ``min_lift`` (1 for the others). Benjamini-Hochberg counts every pair of SKUs that *could* have met
-    that often as a test, not only those that did: picking the frequent ones first and correcting for these
-    alone would accept chance pairs.
+    The p-value is the one-sided hypergeometric tail over the effective number of orders, computed for pairs
+    of at least ``min_lift`` (1 for the others). Benjamini-Hochberg counts every pair of SKUs that *could*
+    have met that often as a test, not only those that did: picking the frequent ones first and correcting for
+    these alone would accept chance pairs.
     """
     n_orders = effective_orders(baskets)
     n_sku = np.asarray(baskets.matrix.sum(axis=0)).ravel().astype(np.int64)
@@ -101,7 +102,7 @@ def _tail(
     size = np.maximum(np.ceil(n_orders), n_i + n_j - together)  # room for both, or none could miss
     p_value[tested] = bdtrc(together[tested] - 1, n_i[tested], n_j[tested] / size[tested])
     # The exact tail costs fifty times the binomial one, which is never smaller this far above the mean; where
-    # the binomial already settles the matter by ten orders of magnitude it is kept, as the more careful value.
+    # the binomial already settles the matter by ten orders of magnitude it is kept, the more careful value.
     close = tested & (p_value > 1e-15) & (p_value < 0.05)
     p_value[close] = hypergeom.sf(together[close] - 1, size[close], n_i[close], n_j[close])
     return np.clip(p_value, 0.0, 1.0)

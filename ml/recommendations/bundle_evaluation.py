@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from ml.recommendations.associations import Baskets, effective_orders, assess_pairs
+from ml.recommendations.associations import Baskets, assess_pairs, effective_orders
 from ml.recommendations.bundles import DEFAULTS, MODEL_VERSION, BundleParams, accepted_of, both_directions
 from ml.recommendations.metrics import precision_at
 from ml.recommendations.ranking import by_score
@@ -24,8 +24,8 @@ def evaluate_bundles(
     """Held-out accuracy of the bundles. One row per surface, model and metric.
 
     Trained on the orders before the split day, tested on the later ones: one item of each later basket is the
-    question, the others are the answers. Also: the share of accepted pairs whose lift stays above 1 later, and
-    the share of tested pairs accepted when the baskets are shuffled (should be near 0).
+    question, the others are the answers. Also: the share of accepted pairs whose lift stays above 1 later,
+    and the share of tested pairs accepted when the baskets are shuffled (should be near 0).
     """
     used = purchases[
         (pd.to_datetime(purchases["order_date"]) <= pd.Timestamp(as_of)) & (purchases["units"] > 0)
@@ -67,7 +67,9 @@ def _hit_rows(
     rows: list[tuple[str, str, float, int]] = []
     for name, lists in _rankings(train, pairs, accepted, params).items():
         shown = [lists.get(sku, lists.get("", []))[:k] for sku, _ in questions]
-        found = np.array([precision_at(s, answers, k) for s, (_, answers) in zip(shown, questions, strict=True)])
+        found = np.array(
+            [precision_at(s, answers, k) for s, (_, answers) in zip(shown, questions, strict=True)]
+        )
         answered = np.array([bool(s) for s in shown])
         figures = {
             f"hit_rate_at_{k}": found > 0,
@@ -108,7 +110,7 @@ def _rankings(
 
 def _lists(rules: pd.DataFrame, by: str, k: int) -> dict[str, list[str]]:
     ordered = rules.sort_values(["sku", by, "bundled_sku"], ascending=[True, False, True])
-    return ordered.groupby("sku")["bundled_sku"].agg(lambda s: list(s[:k])).to_dict()
+    return {str(sku): list(others[:k]) for sku, others in ordered.groupby("sku")["bundled_sku"]}
 
 
 def _stability_rows(accepted: pd.DataFrame, later: Baskets) -> list[tuple[str, str, float, int]]:

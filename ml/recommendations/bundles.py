@@ -44,10 +44,13 @@ def bundles(
     run_id: str,
     params: BundleParams = DEFAULTS,
 ) -> pd.DataFrame:
-    """Items bought with each item, from the orders of the last ``max_days`` days until ``as_of``. One row per SKU and rank.
+    """Items bought with each item, from the orders of the last ``max_days`` days until ``as_of``.
+
+    One row per SKU and rank.
 
     Ranked by the Wilson lower bound of P(other | item), so a pair seen five times does not beat one seen five
-    hundred times. Only pairs that pass the gates of ``BundleParams`` are listed; unavailable items are left out.
+    hundred times. Only pairs that pass the gates of ``BundleParams`` are listed; unavailable items are left
+    out.
     """
     rules = accepted_rules(_baskets(purchases, as_of, params.max_days), params)
     ranked = take_ranked(
@@ -61,7 +64,10 @@ def bundles(
 
 
 def accepted_rules(baskets: Baskets, params: BundleParams) -> pd.DataFrame:
-    """Both directions of every pair that passes the gates, with the served measures. One row per SKU and other SKU."""
+    """Both directions of every pair that passes the gates, with the served measures.
+
+    One row per SKU and other SKU.
+    """
     return accepted_of(assess_pairs(baskets, params.min_orders, params.min_lift), baskets.skus, params)
 
 

@@ -42,7 +42,8 @@ class Candidates:
     """Customers by SKUs in sparse form: candidate ``c`` is ``customers[row[c]]`` with ``skus[column[c]]``.
 
     ``signals`` is (candidates, signals) in the order of ``SIGNALS``. ``baskets`` and ``screens`` are what the
-    customer bought and looked at (customers by SKUs), ``bought_with`` and ``viewed_with`` the neighbours used.
+    customer bought and looked at (customers by SKUs), ``bought_with`` and ``viewed_with`` the neighbours
+    used.
     """
 
     customers: np.ndarray
@@ -67,7 +68,7 @@ def build_candidates(
     only: np.ndarray | None = None,
     params: CandidateParams = DEFAULTS,
 ) -> Candidates:
-    """Candidates of every known customer with a purchase or a recent action by ``until`` (or those in ``only``).
+    """Candidates of the known customers (or ``only`` these) with a purchase or recent action by ``until``.
 
     ``pairs`` (core item_pairs) must be as of ``until``; without it the pairs are counted from the rows given,
     orders for bought-with and visitor days for viewed-with.
@@ -118,10 +119,10 @@ def build_candidates(
 def repeat_ratios(
     bought: pd.DataFrame, items: pd.DataFrame, skus: np.ndarray, params: CandidateParams
 ) -> np.ndarray:
-    """For each SKU, how often a purchase in its category was of an item the customer had bought on an earlier day.
+    """For each SKU, how often a purchase in its category was of an item bought on an earlier day.
 
-    First purchases of a customer are left out (they cannot repeat). Categories with few purchases are pulled to
-    the shop's ratio, as if ``repeat_prior`` purchases had been average.
+    First purchases of a customer are left out (they cannot repeat). Categories with few purchases are pulled
+    to the shop's ratio, as if ``repeat_prior`` purchases had been average.
     """
     known = bought.dropna(subset=["customer_id"])
     known = known.assign(day=pd.to_datetime(known["order_date"]))
@@ -130,9 +131,9 @@ def repeat_ratios(
     later = (known["day"] > first_day).to_numpy()
     category_of = _category_of(items)
     category = known["sku"].map(category_of).fillna("")[later]
-    again = again[later].astype(float)
-    overall = float(again.mean()) if len(again) else params.default_repeat_ratio
-    sums = again.groupby(category).agg(["sum", "size"])
+    repeated = again[later].astype(float)
+    overall = float(repeated.mean()) if len(repeated) else params.default_repeat_ratio
+    sums = repeated.groupby(category).agg(["sum", "size"])
     pulled = (sums["sum"] + params.repeat_prior * overall) / (sums["size"] + params.repeat_prior)
     return pd.Series(skus).map(category_of).fillna("").map(pulled).fillna(overall).to_numpy(dtype=float)
 

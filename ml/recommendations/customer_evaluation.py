@@ -1,4 +1,4 @@
-"""How well customer recommendations foretold the last weeks' purchases, beside popularity and plain repurchase."""
+"""How well customer recommendations foretold the last weeks' purchases, beside two floors."""
 
 from __future__ import annotations
 
@@ -39,13 +39,16 @@ def evaluate_customers(
     run_id: str,
     params: CustomerParams = DEFAULTS,
 ) -> pd.DataFrame:
-    """Lists made ``label_days`` before ``as_of``, judged by the purchases since. One row per surface, model and metric.
+    """Lists made ``label_days`` before ``as_of``, judged by the purchases since.
+
+    One row per surface, model and metric.
 
     Everything, the weights too, is learnt from rows before the split day. All items known then are ranked;
     today's stock is not used, since it was not known then. Scored are customers with history who bought.
     """
     split = as_of - timedelta(days=params.label_days)
-    answers = bought_between(purchases, split, as_of).groupby("customer_id")["sku"].agg(set).to_dict()
+    bought = bought_between(purchases, split, as_of).groupby("customer_id")["sku"]
+    answers = {str(customer): set(skus) for customer, skus in bought}
     candidates = build_candidates(
         purchases,
         interactions,

@@ -1,7 +1,8 @@
 """How much each signal counts for a shop: a small logistic model fitted on its own last weeks.
 
 It takes the place where a LambdaRank may come later: anything with ``fit(candidates, bought)`` and
-``score(candidates)`` fits in. Where the shop has too few purchases to learn from, stated default weights serve.
+``score(candidates)`` fits in. Where the shop has too few purchases to learn from, stated default weights
+serve.
 """
 
 from __future__ import annotations
@@ -17,8 +18,14 @@ from ml.recommendations.ranking import rank_in_group
 
 # What a signal is worth where nothing could be learnt: own purchases and screens over neighbours over fame.
 DEFAULT_WEIGHTS = {
-    "bought": 0.0, "bought_again": 6.0, "viewed": 1.0, "carted": 1.5, "bought_with": 3.0, "viewed_with": 1.0, "popular": 1.0,
-}  # fmt: skip
+    "bought": 0.0,
+    "bought_again": 6.0,
+    "viewed": 1.0,
+    "carted": 1.5,
+    "bought_with": 3.0,
+    "viewed_with": 1.0,
+    "popular": 1.0,
+}
 
 SCALES = {
     "bought": 100.0,
@@ -35,7 +42,8 @@ class SignalRanker(BaseEstimator):
     """Candidates scored by a weighted sum of their log signals; the weights are learnt and never negative.
 
     A negative weight would make "you looked at it" count against an item and its reason untrue, so a signal
-    that does not help counts zero; only ``bought`` may be negative (a durable item bought is an item done with).
+    that does not help counts zero; only ``bought`` may be negative (a durable item bought is an item done
+    with).
     """
 
     def __init__(
@@ -49,7 +57,7 @@ class SignalRanker(BaseEstimator):
         self.boosts = boosts
 
     def fit(self, candidates: Candidates, bought: np.ndarray) -> Self:
-        """Learn from candidates of an earlier day and whether each was bought after it (a flag per candidate)."""
+        """Learn from candidates of an earlier day and whether each was bought after it."""
         self.is_learnt_ = bool(bought.sum() >= self.min_positives)
         if not self.is_learnt_:
             self.weights_ = np.array([DEFAULT_WEIGHTS[name] for name in SIGNALS])
@@ -72,7 +80,7 @@ class SignalRanker(BaseEstimator):
         return self
 
     def _boost(self, raw: np.ndarray, row: np.ndarray, bought: np.ndarray) -> float:
-        """What own purchases count beyond their odds: a likelihood is won in the long tail, a list at its top."""
+        """What own purchases count beyond their odds: likelihood is won in the tail, a list at its top."""
         base = raw / self.scale_ @ self.weights_
         precision = [mean_average_precision(base + boost * raw[:, 0], row, bought) for boost in self.boosts]
         return float(self.boosts[int(np.argmax(np.round(precision, 4)))])
@@ -96,7 +104,7 @@ def log_signals(candidates: Candidates) -> np.ndarray:
 
 
 def mean_average_precision(score: np.ndarray, row: np.ndarray, relevant: np.ndarray, k: int = 12) -> float:
-    """MAP@k of candidates grouped by customer (``row``, sorted); customers without a relevant one are left out."""
+    """MAP@k of candidates by customer (``row``, sorted); customers with nothing relevant are left out."""
     order = np.lexsort((np.arange(len(row)), -np.round(score, 9), row))
     row, hit = row[order], relevant[order].astype(float)
     place = rank_in_group(row)

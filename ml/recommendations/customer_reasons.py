@@ -42,7 +42,7 @@ def with_reasons(
     items: pd.DataFrame,
     as_of: date,
 ) -> pd.DataFrame:
-    """The rows with source, reason_code, reason_sku and reason_text. One row per customer and rank, as given."""
+    """The rows with source, reason_code, reason_sku and reason_text. One row per row given."""
     chosen = rows["candidate"].to_numpy()
     present = candidates.signals[chosen] > 0
     adds = np.where(present, ranker.contributions(candidates)[chosen], -np.inf)

@@ -1,4 +1,4 @@
-"""The served customer recommendations: candidates scored, what is owned or gone removed, lists varied, reasons given."""
+"""The served customer recommendations: candidates scored, filtered, varied, and explained."""
 
 from __future__ import annotations
 
@@ -44,11 +44,13 @@ def recommend_for_customers(
     run_id: str,
     params: CustomerParams = DEFAULTS,
 ) -> pd.DataFrame:
-    """Items for each known customer with a purchase or a recent action by ``as_of``. One row per customer and rank.
+    """Items for each known customer with a purchase or a recent action by ``as_of``.
 
-    In categories that customers rarely buy again (``durable_below_ratio``), what they own is left out. At most
-    ``max_per_category`` and ``max_per_brand`` of a list come first; more only fill an otherwise short list.
-    Customers nothing is known of get no rows: ``popular_items`` is their list.
+    One row per customer and rank.
+
+    In categories that customers rarely buy again (``durable_below_ratio``), what they own is left out. At
+    most ``max_per_category`` and ``max_per_brand`` of a list come first; more only fill an otherwise short
+    list. Customers nothing is known of get no rows: ``popular_items`` is their list.
     """
     candidates = build_candidates(
         purchases,
@@ -102,7 +104,7 @@ def ranked_candidates(
     gone: set[str],
     params: CustomerParams,
 ) -> pd.DataFrame:
-    """The best available candidates of each customer: customer_id, sku, rank, score, candidate (row of Candidates)."""
+    """The best available candidates: customer_id, sku, rank, score, candidate (row of Candidates)."""
     owned = np.asarray(candidates.signals[:, 0] > 0)
     done_with = owned & (candidates.repeat_ratio[candidates.column] < params.durable_below_ratio)
     shown = ~done_with & ~np.isin(candidates.skus, list(gone))[candidates.column]

@@ -27,11 +27,13 @@ def cut_off(as_of: date, time_zone: str = "UTC") -> pd.Timestamp:
 
 
 def session_steps(session_items: pd.DataFrame) -> pd.DataFrame:
-    """What a visitor looked at, in order. One row per session and step; columns session_id, sku, event_type, occurred_at.
+    """What a visitor looked at, in order.
+
+    One row per session and step; columns session_id, sku, event_type, occurred_at.
 
     Putting the item on screen into the cart is not a new step, so a non-view action on the SKU of the step
-    before is left out; two views in a row are kept, because people do come back. Sessions are ordered by their
-    last action, then by id.
+    before is left out; two views in a row are kept, because people do come back. Sessions are ordered by
+    their last action, then by id.
     """
     kept = session_items[session_items["event_type"].isin(STEP_EVENTS) & session_items["sku"].notna()]
     kept = kept[["session_id", "position", "sku", "event_type", "occurred_at"]].copy()
@@ -55,7 +57,7 @@ class SessionLog:
 
     @classmethod
     def from_steps(cls, steps: pd.DataFrame, skus: np.ndarray | None = None) -> SessionLog:
-        """Encode ordered steps (see ``session_steps``); with ``skus`` given, steps on other SKUs are left out."""
+        """Encode steps (see ``session_steps``); with ``skus`` given, steps on others are left out."""
         if skus is None:
             skus = np.unique(steps["sku"].to_numpy(dtype=str))
         else:
@@ -89,7 +91,7 @@ class SessionLog:
         )
 
     def only(self, known: np.ndarray) -> SessionLog:
-        """The same sessions without the steps on items that ``known`` (a flag per code) denies; empty ones go."""
+        """The same sessions with only the steps on ``known`` items (a flag per code); empty ones go."""
         keep = known[self.items]
         sizes = np.bincount(self.session_of_step[keep], minlength=len(self))
         left = sizes > 0
@@ -133,7 +135,7 @@ class Queries:
         return self.items[self.end - 1]
 
     def last_items(self, limit: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Distinct items among the last ``limit`` of each query: (query, item, steps from the end, length used).
+        """Distinct items among each query's last ``limit``: (query, item, steps from the end, length used).
 
         An item seen twice counts at its newest place.
         """

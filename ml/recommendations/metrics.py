@@ -6,12 +6,14 @@ All rank over the whole catalogue; nothing is sampled. A case is one prediction 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any
 
 import numpy as np
 
 
 def next_item_ranks(lists: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Place (1 first) of each target in its list, 0 where it is not in it. ``lists`` is (cases, k), -1 for nothing."""
+    """Place (1 first) of each target in its list, 0 where absent; ``lists`` is (cases, k), -1 is empty."""
     found = lists == targets[:, None]
     return np.where(found.any(axis=1), found.argmax(axis=1) + 1, 0)
 
@@ -31,7 +33,7 @@ def discounted_gains(ranks: np.ndarray) -> np.ndarray:
     return np.where(ranks > 0, 1.0 / np.log2(np.maximum(ranks, 1) + 1.0), 0.0)
 
 
-def relevance(recommended: Sequence[object], relevant: set[object] | frozenset[object], k: int) -> np.ndarray:
+def relevance(recommended: Sequence[object], relevant: AbstractSet[Any], k: int) -> np.ndarray:
     """1 or 0 for each of the first ``k`` recommended; an item listed twice counts once."""
     seen: set[object] = set()
     flags = []
@@ -41,17 +43,17 @@ def relevance(recommended: Sequence[object], relevant: set[object] | frozenset[o
     return np.array(flags, dtype=float)
 
 
-def precision_at(recommended: Sequence[object], relevant: set[object], k: int) -> float:
+def precision_at(recommended: Sequence[object], relevant: AbstractSet[Any], k: int) -> float:
     """Share of the ``k`` places that hold a relevant item; an unfilled place is a miss."""
     return float(relevance(recommended, relevant, k).sum() / k)
 
 
-def recall_at(recommended: Sequence[object], relevant: set[object], k: int) -> float:
+def recall_at(recommended: Sequence[object], relevant: AbstractSet[Any], k: int) -> float:
     """Share of what could be found in ``k`` places that was found: hits over min(k, relevant)."""
     return float(relevance(recommended, relevant, k).sum() / min(k, len(relevant))) if relevant else 0.0
 
 
-def average_precision_at(recommended: Sequence[object], relevant: set[object], k: int) -> float:
+def average_precision_at(recommended: Sequence[object], relevant: AbstractSet[Any], k: int) -> float:
     """Precision at each hit, summed, over min(k, relevant); its mean over cases is MAP@k."""
     flags = relevance(recommended, relevant, k)
     if not relevant:
@@ -60,7 +62,7 @@ def average_precision_at(recommended: Sequence[object], relevant: set[object], k
     return float((precision * flags).sum() / min(k, len(relevant)))
 
 
-def ndcg_at(recommended: Sequence[object], relevant: set[object], k: int) -> float:
+def ndcg_at(recommended: Sequence[object], relevant: AbstractSet[Any], k: int) -> float:
     """Discounted gain over that of a perfect list."""
     flags = relevance(recommended, relevant, k)
     if not relevant:
@@ -76,7 +78,7 @@ def coverage(lists: np.ndarray, n_items: int) -> float:
 
 
 def gini(lists: np.ndarray, n_items: int) -> float:
-    """Inequality of exposure over the catalogue: 0 when every item is shown alike, near 1 when one takes all."""
+    """Inequality of exposure: 0 when every item is shown alike, near 1 when one takes all."""
     exposure = np.sort(np.bincount(lists[lists >= 0], minlength=n_items)).astype(float)
     if n_items == 0 or exposure.sum() == 0:
         return 0.0

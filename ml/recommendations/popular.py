@@ -40,11 +40,14 @@ def popular_items(
     run_id: str,
     params: PopularParams = DEFAULTS,
 ) -> pd.DataFrame:
-    """Best sellers for the whole shop and each country, over all and per category. One row per segment, category and rank.
+    """Best sellers for the whole shop and each country, over all and per category.
+
+    One row per segment, category and rank.
 
     The score is the item's share of decayed order lines. A country's share is pulled towards the shop's as if
     ``prior_orders`` of its lines had been average, so a small country gets the shop's list. A shop without
-    purchases is ranked by its interactions instead. ``n_units`` are units (or interactions) in ``max_days`` days.
+    purchases is ranked by its interactions instead. ``n_units`` are units (or interactions) in ``max_days``
+    days.
     """
     sales = sales_until(purchases, interactions, as_of, params)
     shop = shares(sales)
@@ -79,7 +82,7 @@ def popular_items(
 def sales_until(
     purchases: pd.DataFrame, interactions: pd.DataFrame, as_of: date, params: PopularParams = DEFAULTS
 ) -> pd.DataFrame:
-    """Order lines (or, in a shop without any, interactions) of the last ``max_days``: sku, country, weight, n_units."""
+    """Order lines of the last ``max_days``, or interactions where there are none."""
     if len(purchases):
         counted = purchases[purchases["units"] > 0]
         frame = counted[["sku", "country", "units"]].rename(columns={"units": "n_units"}).assign(weight=1.0)
@@ -95,7 +98,10 @@ def sales_until(
 
 
 def shares(sales: pd.DataFrame, parent: pd.DataFrame | None = None, prior: float = 0.0) -> pd.DataFrame:
-    """Each SKU's share of the weight as ``score``, shrunk to the parent's shares; with ``n_units``. One row per SKU."""
+    """Each SKU's share of the weight as ``score``, shrunk to the parent's shares; with ``n_units``.
+
+    One row per SKU.
+    """
     sums = sales.groupby("sku", sort=True)[["weight", "n_units"]].sum()
     if parent is not None:
         sums = sums.reindex(parent["sku"], fill_value=0.0)

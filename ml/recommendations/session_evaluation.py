@@ -60,9 +60,9 @@ def evaluate_log(
 ) -> SessionEvaluation:
     """Predict every next item of the last ``test_share`` sessions from the sessions before them.
 
-    Items are revealed one at a time; the rank is over all items of the training part. Test steps on items that
-    the training part does not know are dropped and counted. ``max_sessions`` caps the test sessions (evenly
-    spread); ``time_queries`` single answers of ours are timed.
+    Items are revealed one at a time; the rank is over all items of the training part. Test steps on items
+    that the training part does not know are dropped and counted. ``max_sessions`` caps the test sessions
+    (evenly spread); ``time_queries`` single answers of ours are timed.
     """
     n_train = int(len(log) * (1 - test_share))
     if n_train == 0 or n_train == len(log):
@@ -143,7 +143,7 @@ def _latency(model: SessionRecommender, queries: Queries, k: int) -> dict[str, f
 
 
 def _lead(ranks: dict[str, np.ndarray], session: np.ndarray, k: int) -> dict[str, float]:
-    figures = {}
+    figures: dict[str, float] = {}
     for name, per_case in ((f"hit_rate_at_{k}", hits), (f"mrr_at_{k}", reciprocal_ranks)):
         best = max((peer for peer in ranks if peer != OURS), key=lambda peer: per_case(ranks[peer]).mean())
         mean, lower, upper = paired_bootstrap(per_case(ranks[OURS]), per_case(ranks[best]), groups=session)

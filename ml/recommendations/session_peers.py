@@ -58,7 +58,7 @@ class MarkovFirstOrder(SessionRecommender):
 
 
 class ItemNeighbours(SessionRecommender):
-    """Cosine of the sessions of two items, from the item on screen (item-kNN); the item itself is left out."""
+    """Cosine of the sessions of two items, from the item on screen (item-kNN), without itself."""
 
     def _fit(self, log: SessionLog, pairs: np.ndarray) -> None:
         shape = (len(log), len(log.skus))

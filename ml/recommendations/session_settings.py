@@ -14,7 +14,7 @@ from ml.recommendations.encoding import Queries, SessionLog
 from ml.recommendations.metrics import hits, next_item_ranks, reciprocal_ranks
 from ml.recommendations.sessions import SessionNeighbours
 
-# One knob at a time from the best so far: a full product would cost minutes and was not better on RetailRocket.
+# One knob at a time from the best so far: a full product costs minutes and was no better on RetailRocket.
 STAGES: tuple[tuple[Mapping[str, Any], ...], ...] = (
     ({"drop_current": True}, {"drop_current": False}),
     ({"e": 0.5}, {"e": 2.0}),

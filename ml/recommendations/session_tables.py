@@ -1,4 +1,4 @@
-"""The served tables about sessions: next items for warm sessions, and the accuracy rows of the session models."""
+"""The served tables about sessions: next items of warm sessions, and the models' accuracy."""
 
 from __future__ import annotations
 
@@ -43,10 +43,12 @@ def recommend_for_sessions(
     time_zone: str = "UTC",
     params: SessionParams = DEFAULTS,
 ) -> pd.DataFrame:
-    """Next items for sessions that ended within ``recent_hours`` before the end of ``as_of``. One row per session and rank.
+    """Next items for sessions that ended within ``recent_hours`` before the end of ``as_of``.
 
-    Items out of stock or retired are taken out after scoring and the list is filled from deeper ranks; what the
-    session has bought is not shown again.
+    One row per session and rank.
+
+    Items out of stock or retired are taken out after scoring and the list is filled from deeper ranks; what
+    the session has bought is not shown again.
     """
     log, steps = _log_until(session_items, as_of, time_zone)
     warm = _warm_sessions(log, cut_off(as_of, time_zone), params)
@@ -81,7 +83,7 @@ def evaluate_sessions(
     time_zone: str = "UTC",
     params: SessionParams = DEFAULTS,
 ) -> pd.DataFrame:
-    """Accuracy on the last sessions in time, ours beside the floors. One row per surface, model and metric."""
+    """Accuracy on the last sessions, ours beside the floors. One row per surface, model and metric."""
     log, _ = _log_until(session_items, as_of, time_zone)
     result = evaluate_log(
         log, test_share=params.test_share, k=params.accuracy_at, max_sessions=params.max_test_sessions

@@ -7,6 +7,7 @@ The floors and peers are in ``session_peers``, the choice of settings in ``sessi
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Self
 
 import numpy as np
@@ -27,7 +28,7 @@ class SessionRecommender(BaseEstimator):
     drop_current = False
 
     def fit(self, session_items: pd.DataFrame) -> Self:
-        """Learn from session actions (columns of feat_session_items); raises ``ValueError`` when there are none."""
+        """Learn from session actions (feat_session_items); raises ``ValueError`` when there are none."""
         return self.fit_log(SessionLog.from_steps(session_steps(session_items)))
 
     def fit_log(self, log: SessionLog) -> Self:
@@ -46,7 +47,7 @@ class SessionRecommender(BaseEstimator):
         return self
 
     def recommend(self, items: Sequence[str], k: int = 20) -> list[tuple[str, float]]:
-        """The ``k`` items most likely next after ``items`` (oldest first) as (sku, score); unknown SKUs are ignored."""
+        """The ``k`` likeliest after ``items`` (oldest first) as (sku, score); unknown SKUs are ignored."""
         check_is_fitted(self, "skus_")
         at = np.searchsorted(self.skus_, list(items)) if len(items) else np.empty(0, dtype=int)
         codes = [
@@ -58,7 +59,7 @@ class SessionRecommender(BaseEstimator):
         return [(str(self.skus_[c]), float(s)) for c, s in zip(ranked[0], scores[0], strict=True) if c >= 0]
 
     def rank_many(self, queries: Queries, k: int = 20) -> tuple[np.ndarray, np.ndarray]:
-        """Codes and scores of the best ``k`` for each query, (queries, k); popularity fills up with score 0."""
+        """Codes and scores of the best ``k``, (queries, k); popularity fills up with score 0."""
         check_is_fitted(self, "skus_")
         parts = []
         for lo in range(0, len(queries), CHUNK):
@@ -85,10 +86,10 @@ class SessionRecommender(BaseEstimator):
 class SessionNeighbours(SessionRecommender):
     """Vector-multiplication session neighbours (VMIS-kNN): the items of the most similar recent sessions.
 
-    A past session is similar when it shares items with the query, the newer in the query the more: the item at
-    place p of n weighs ``(p / n) ** e``. Of the sessions that share anything the ``m`` newest are looked at and
-    the ``k`` most similar kept; each gives its weight to its items, damped by how many steps ago the newest
-    shared item was seen, and rare items gain by ``idf``.
+    A past session is similar when it shares items with the query, the newer in the query the more: the item
+    at place p of n weighs ``(p / n) ** e``. Of the sessions that share anything the ``m`` newest are looked
+    at and the ``k`` most similar kept; each gives its weight to its items, damped by how many steps ago the
+    newest shared item was seen, and rare items gain by ``idf``.
 
     Args:
         m: newest sessions kept for an item, and looked at for a query.
@@ -98,8 +99,9 @@ class SessionNeighbours(SessionRecommender):
         idf: exponent of ln(sessions / sessions with the item); 0 turns it off.
         drop_current: never recommend the item on screen. Where visitors come back to it, hits are lost.
 
-    >>> log = pd.DataFrame({"session_id": list("aabbcc"), "position": [1, 2] * 3, "sku": ["mug", "tea"] * 2 + ["pen", "ink"],
-    ...     "event_type": "view", "occurred_at": pd.Timestamp("2026-03-01")})
+    >>> log = pd.DataFrame({"session_id": list("aabbcc"), "position": [1, 2] * 3,
+    ...     "sku": ["mug", "tea"] * 2 + ["pen", "ink"], "event_type": "view",
+    ...     "occurred_at": pd.Timestamp("2026-03-01")})
     >>> SessionNeighbours(drop_current=True).fit(log).recommend(["mug"], k=1)[0][0]
     'tea'
     """
@@ -184,7 +186,7 @@ class SessionNeighbours(SessionRecommender):
             return np.arange(len(query))
         key = np.round(similarity * 1e6).astype(np.int64) * self.n_sessions_ + session
         parts = []
-        for lo, hi in zip(bounds[:-1], bounds[1:], strict=True):  # a sort of all rows took four times as long
+        for lo, hi in pairwise(bounds):  # a sort of all rows took four times as long
             if hi - lo <= self.k:
                 parts.append(np.arange(lo, hi))
             else:

@@ -44,9 +44,10 @@ def similar_items(
 ) -> pd.DataFrame:
     """Items to show beside an item, in three kinds. One row per SKU, kind and rank.
 
-    ``co_viewed``: decayed meetings in sessions, shrunk and divided by popularity. ``same_brand``: the same, and
-    the likeness of the titles, within the brand. ``alternative``: another product of the category at half to
-    double the price, not bought together more than chance would have it (``purchases`` gives the number of orders).
+    ``co_viewed``: decayed meetings in sessions, shrunk and divided by popularity. ``same_brand``: the same,
+    and the likeness of the titles, within the brand. ``alternative``: another product of the category at half
+    to double the price, not bought together more than chance would have it (``purchases`` gives the number of
+    orders).
     """
     viewed = covisit_scores(pairs, params)
     near = _near_in_text(items, params)

@@ -12,7 +12,7 @@ ROWS_AT_ONCE = 500
 def similar_titles(
     skus: pd.Series, titles: pd.Series, groups: pd.Series, *, keep: int, at_least: float
 ) -> pd.DataFrame:
-    """Within each group, the ``keep`` most alike titles of each SKU: sku, similar_sku, text (cosine, 0 to 1)."""
+    """The ``keep`` most alike titles of each SKU in its group: sku, similar_sku, text (cosine)."""
     frame = pd.DataFrame({"sku": skus.to_numpy(), "title": titles.to_numpy(), "group": groups.to_numpy()})
     frame = frame[frame["title"].str.strip() != ""].sort_values("sku", ignore_index=True)
     parts = [_within(part, keep, at_least) for _, part in frame.groupby("group", sort=True) if len(part) > 1]

@@ -57,7 +57,7 @@ def plan_inputs(
     lead = np.minimum(lead, length - 1)
     for name in STOCK_COLUMNS:
         rows[name] = rows[name].astype(float).fillna(0.0)
-    rows["is_stock_known"] = rows["is_stock_known"].fillna(False).astype(bool)
+    rows["is_stock_known"] = rows["is_stock_known"].astype("boolean").fillna(False).astype(bool)
     rows["available"] = rows["on_hand_units"] - rows["reserved_units"] - rows["backordered_units"]
     rows = _with_item_facts(rows, forecasts, items)
     ahead = _forecast_array(rows, forecasts, int(length.max()))

@@ -49,6 +49,7 @@ def assert_same_tables(here, there):
     assert len(here.rows("item_pairs")) > 500
 
 
+@pytest.mark.timeout(900)
 def test_a_cluster_of_two_workers_gives_the_same_tables_as_this_machine(tmp_path, launching, cluster):
     inputs = launching(tmp_path).lake(**lake_rows())
     here = launched(launching, tmp_path / "here", inputs)

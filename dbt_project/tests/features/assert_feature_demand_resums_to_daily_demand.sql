@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'feat_skus_daily'}}}) }}
 -- a failing row is a SKU and location that gained or lost units on the way from the daily table to the dense series
 with
 

@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'feat_skus_daily'}}}) }}
 -- a failing row is a table that knows something from after as_of: a model that learns from it would look ahead
 with
 

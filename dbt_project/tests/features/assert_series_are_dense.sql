@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'feat_skus_daily'}}}) }}
 -- a failing row is a series with a hole, or one that ends before the demand period of as_of
 select
     sku,

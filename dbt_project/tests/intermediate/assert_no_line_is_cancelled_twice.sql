@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'int_order_lines_netted'}}}) }}
 -- a failing row is a line that refunds without a line number take more units off than it has
 select
     matched.order_id,

@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'int_refunds_matched'}}}) }}
 -- a failing row is a refund whose shares over its lines do not add up to it, or that was lost or doubled on the way
 with
 

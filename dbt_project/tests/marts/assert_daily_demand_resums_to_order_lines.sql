@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'agg_demand_daily'}}}) }}
 -- a failing row is a SKU and day whose units differ between the order lines and the daily table
 with
 

@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'agg_sales_daily'}}}) }}
 -- a failing row is a day and currency whose orders or money differ, to the cent, between the orders and the daily table
 with
 

@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'fct_order_lines'}}}) }}
 -- a failing row is a feed whose rows were lost or multiplied by a join on the way to its fact table
 with
 

@@ -1,6 +1,6 @@
 -- a failing row is an order whose stated gross amount differs from its product lines: the source's own figures disagree,
 -- which the shop should know, but which is no reason to publish nothing
-{{ config(severity='warn') }}
+{{ config(severity='warn', meta={'dagster': {'ref': {'name': 'fct_orders'}}}) }}
 
 select
     order_id,

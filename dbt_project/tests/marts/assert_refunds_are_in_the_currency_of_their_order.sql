@@ -1,5 +1,5 @@
 -- a failing row is a refund in another currency than its order: its amount cannot be taken off the order's
-{{ config(severity='warn') }}
+{{ config(severity='warn', meta={'dagster': {'ref': {'name': 'fct_orders'}}}) }}
 
 select
     refunds.refund_id,

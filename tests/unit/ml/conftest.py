@@ -149,7 +149,9 @@ def _pairs(kind: str, groups: pd.Series, skus: pd.Series) -> pd.DataFrame:
     rows = pd.DataFrame({"group": groups, "sku": skus}).drop_duplicates()
     both = rows.merge(rows.rename(columns={"sku": "paired_sku"}), on="group")
     both = both[both["sku"] != both["paired_sku"]]
-    counted = both.groupby(["sku", "paired_sku"], as_index=False).size().rename(columns={"size": "n_together"})
+    counted = (
+        both.groupby(["sku", "paired_sku"], as_index=False).size().rename(columns={"size": "n_together"})
+    )
     n_sku = rows.groupby("sku").size()
     return counted.assign(
         pair_kind=kind,

@@ -1,4 +1,4 @@
-"""The benchmarks read public files as they say: cancellations known at the origin, censored weeks unscored."""
+"""The benchmarks read public files as they say: cancellations known at the origin, no censored weeks."""
 
 from __future__ import annotations
 

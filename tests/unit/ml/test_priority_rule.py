@@ -1,4 +1,4 @@
-"""Transit tables and the gain rule: published forms, hand-worked cases, and properties that must always hold."""
+"""Transit tables and the gain rule: hand-worked cases, and properties that must always hold."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ml.priority.scoring import (
     later_weights,
     queue_order,
     urgency,
+    urgent_gain,
     value_weight,
 )
 from ml.priority.transits import LANE, MAX_DAYS, TransitTable, default_pmf
@@ -28,7 +29,9 @@ AS_OF = date(2026, 3, 6)  # a Friday
 def parcels(rows: list[tuple[str, str, int, int, int]]) -> pd.DataFrame:
     """(method, country, transit days, days ago, how many)."""
     flat = [(m, c, t, AS_OF - timedelta(days=ago)) for m, c, t, ago, n in rows for _ in range(n)]
-    frame = pd.DataFrame(flat, columns=["shipping_method", "destination_country", "transit_days", "dispatched_date"])
+    frame = pd.DataFrame(
+        flat, columns=["shipping_method", "destination_country", "transit_days", "dispatched_date"]
+    )
     return frame.assign(location_id="BER", carrier="x", shipment_id=[f"s{n}" for n in range(len(frame))])
 
 
@@ -40,7 +43,14 @@ def on_time(table: TransitTable, method: str, country: str, slack: int, weekday:
 class TestTransitTable:
     def test_a_lane_with_many_parcels_shows_its_own_share_and_a_thin_one_its_parents(self):
         table = TransitTable(half_life_days=1e9).fit(
-            parcels([("standard", "DE", 2, 20, 3_000), ("standard", "FR", 4, 20, 3_000), ("standard", "AT", 9, 20, 1)]), AS_OF
+            parcels(
+                [
+                    ("standard", "DE", 2, 20, 3_000),
+                    ("standard", "FR", 4, 20, 3_000),
+                    ("standard", "AT", 9, 20, 1),
+                ]
+            ),
+            AS_OF,
         )
         assert on_time(table, "standard", "DE", 2) > 0.98
         assert on_time(table, "standard", "FR", 3) < 0.05
@@ -68,7 +78,9 @@ class TestTransitTable:
     def test_parcels_delivered_after_as_of_are_not_known(self):
         known = parcels([("standard", "DE", 3, 20, 50)])
         later = parcels([("standard", "DE", 30, 20, 500)])
-        alone, both = (TransitTable().fit(f, AS_OF).cdf_ for f in (known, pd.concat([later, known], ignore_index=True)))
+        alone, both = (
+            TransitTable().fit(f, AS_OF).cdf_ for f in (known, pd.concat([later, known], ignore_index=True))
+        )
         assert (alone == both).all()
 
     def test_without_parcels_the_stated_default_serves(self):
@@ -78,7 +90,10 @@ class TestTransitTable:
         assert on_time(table, "express", "DE", -1) == 0.0
 
     def test_a_planted_weekday_effect_is_learnt(self):
-        rows = [("standard", "DE", 5 if (AS_OF - timedelta(days=a)).weekday() == 4 else 2, a, 60) for a in range(11, 95)]
+        rows = [
+            ("standard", "DE", 5 if (AS_OF - timedelta(days=a)).weekday() == 4 else 2, a, 60)
+            for a in range(11, 95)
+        ]
         table = TransitTable().fit(parcels(rows), AS_OF)
         assert on_time(table, "standard", "DE", 3, weekday=4) < 0.3
         assert on_time(table, "standard", "DE", 3, weekday=1) > 0.9
@@ -121,11 +136,14 @@ class TestGain:
         weights = later_weights(backlog, 200, 3)
 
         def urgent(days: int, worth: float, perishable: bool) -> float:
-            odds = np.array([[cdf[days - step] if days >= step else 0.0 for step in range(4)]])
+            def odds_with(extra: int) -> np.ndarray:
+                slacks = [days + extra - step for step in range(4)]
+                return np.array([[cdf[slack] if slack >= 0 else 0.0 for slack in slacks]])
+
             flags = {"is_perishable": np.array([perishable]), "was_late_before": np.array([False])}
             # 50 is the median of the others, held still: one order hardly moves it
             weight = value_weight(np.array([worth, *[50.0] * 9]))[:1]
-            return float(urgency(expected_gain(odds, weights), weight, **flags)[0])
+            return float(urgency(urgent_gain(odds_with, weights), weight, **flags)[0])
 
         base = urgent(slack, value, False)
         assert urgent(slack, value + more, False) >= base - 1e-12
@@ -135,11 +153,13 @@ class TestGain:
 
 
 class TestQueue:
-    def order(self, urgent: list[float], overdue: list[int], capacity: float = 4.0, **params: float) -> list[int]:
+    def order(
+        self, urgent: list[float], overdue: list[int], capacity: float = 4.0, **params: float
+    ) -> list[int]:
         n = len(urgent)
         return queue_order(
-            np.array(urgent), overdue_days=np.array(overdue), promise_day=-np.array(overdue), tie=np.arange(n),
-            capacity=capacity, params=PriorityParams(**params),
+            np.array(urgent), overdue_days=np.array(overdue), promise_day=-np.array(overdue),
+            tie=np.arange(n), capacity=capacity, params=PriorityParams(**params),
         ).tolist()  # fmt: skip
 
     def test_the_most_urgent_goes_first_and_ties_go_by_promise_then_number(self):
@@ -157,7 +177,10 @@ class TestQueue:
         urgent, overdue = [u for u, _ in orders], [o for _, o in orders]
         assert sorted(self.order(urgent, overdue, capacity)) == list(range(len(orders)))
         aged = is_in_aged_lane(
-            np.array(overdue, dtype=int), promise_day=-np.array(overdue, dtype=int), tie=np.arange(len(orders)), capacity=capacity
+            np.array(overdue, dtype=int),
+            promise_day=-np.array(overdue, dtype=int),
+            tie=np.arange(len(orders)),
+            capacity=capacity,
         )
         assert aged.sum() <= np.ceil(PriorityParams().aged_share * capacity)
 
@@ -173,7 +196,9 @@ class TestWorkingDays:
         assert floor.next_days(AS_OF, 2) == [date(2026, 3, 9), date(2026, 3, 10)]  # Friday to Monday, Tuesday
 
     def test_a_location_without_history_gets_the_stated_default_and_the_future_is_not_read(self):
-        rows = pd.DataFrame({"location_id": ["NEW"], "dispatch_date": [AS_OF + timedelta(days=1)], "n_orders": [5_000]})
+        rows = pd.DataFrame(
+            {"location_id": ["NEW"], "dispatch_date": [AS_OF + timedelta(days=1)], "n_orders": [5_000]}
+        )
         floor = floors_of(rows, ["NEW"], {"NEW": 30}, AS_OF)["NEW"]
         assert floor.capacity == 10
         assert floor.weekdays == frozenset(range(5))

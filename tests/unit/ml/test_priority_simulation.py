@@ -103,6 +103,8 @@ def test_the_same_seed_gives_the_same_world_and_another_seed_another():
 def test_the_learnt_odds_are_those_of_the_world():
     orders = draw_orders(World(n_days=300), 5)
     floor = Floor(orders, learnt_transits(World(), 5), World(), 250)
-    odds = np.array([floor.on_time(np.array([n]), int(orders.arrived[n]))[0] for n in range(0, len(orders), 40)])
+    odds = np.array(
+        [floor.on_time(np.array([n]), int(orders.arrived[n]))[0] for n in range(0, len(orders), 40)]
+    )
     kept = (orders.arrived + orders.transit <= orders.promise)[::40]
     assert odds.mean() == pytest.approx(kept.mean(), abs=0.03)

@@ -14,9 +14,9 @@ from data_quality.contract import load_contract
 from ml.recommendations import bundles, evaluate_bundles
 from ml.recommendations.associations import (
     Baskets,
+    assess_pairs,
     benjamini_hochberg,
     effective_orders,
-    assess_pairs,
     wilson_lower,
 )
 from ml.recommendations.bundles import DEFAULTS, accepted_rules
@@ -73,7 +73,9 @@ def test_the_measures_of_a_pair_can_be_recomputed_from_the_orders():
 
 
 def test_a_pair_that_is_never_apart_is_found_though_its_orders_fill_the_shop():
-    rows = bundles(orders_of([["a", "b"]] * 20 + [["c"]] * 30), EMPTY_ITEMS, as_of=date(2026, 3, 1), run_id="r")
+    rows = bundles(
+        orders_of([["a", "b"]] * 20 + [["c"]] * 30), EMPTY_ITEMS, as_of=date(2026, 3, 1), run_id="r"
+    )
     assert rows.loc[rows["sku"] == "a", "confidence_ratio"].tolist() == [1.0]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -13,9 +14,11 @@ from data_quality.contract import load_contract
 from ml.recommendations import (
     CustomerParams,
     PopularParams,
+    bundles,
     evaluate_customers,
     popular_items,
     recommend_for_customers,
+    recommend_for_sessions,
     similar_items,
 )
 from ml.recommendations.customer_candidates import DEFAULTS as CANDIDATES
@@ -45,7 +48,9 @@ def conforms(rows: pd.DataFrame, name: str) -> bool:
 
 
 class TestSimilarItems:
-    def test_planted_substitutes_are_among_the_first_five_alternatives(self, recommendation_shop, similar_rows):
+    def test_planted_substitutes_are_among_the_first_five_alternatives(
+        self, recommendation_shop, similar_rows
+    ):
         first = similar_rows[(similar_rows["kind"] == "alternative") & (similar_rows["rank"] <= 5)]
         listed = first.groupby("sku")["similar_sku"].agg(set)
         truth = recommendation_shop.substitutes.items()
@@ -135,7 +140,9 @@ class TestPopularItems:
 
     def popular(self, orders: pd.DataFrame, shop, **params: float) -> pd.DataFrame:
         none = shop.interactions.iloc[:0]
-        return popular_items(orders, none, shop.items.iloc[:0], as_of=self.as_of, run_id="r", params=PopularParams(**params))
+        return popular_items(
+            orders, none, shop.items.iloc[:0], as_of=self.as_of, run_id="r", params=PopularParams(**params)
+        )
 
     def test_a_sale_counts_half_after_a_half_life(self, recommendation_shop):
         rows = self.popular(self.orders([("old", "DE", 14, 4), ("new", "DE", 0, 4)]), recommendation_shop)
@@ -143,7 +150,9 @@ class TestPopularItems:
         assert score.to_dict() == pytest.approx({"new": 2 / 3, "old": 1 / 3})
 
     def test_a_small_country_gets_the_shops_list_and_a_large_one_its_own(self, recommendation_shop):
-        orders = self.orders([("a", "DE", 0, 900), ("b", "FR", 0, 400), ("a", "FR", 0, 10), ("b", "AT", 0, 31)])
+        orders = self.orders(
+            [("a", "DE", 0, 900), ("b", "FR", 0, 400), ("a", "FR", 0, 10), ("b", "AT", 0, 31)]
+        )
         rows = self.popular(orders, recommendation_shop, prior_orders=200.0)
         first = rows[rows["rank"] == 1].set_index("segment")["sku"]
         assert first["all"] == "a"
@@ -154,7 +163,9 @@ class TestPopularItems:
 
     def test_a_shop_without_orders_is_ranked_by_what_visitors_did(self, recommendation_shop):
         shop = recommendation_shop
-        rows = popular_items(shop.purchases.iloc[:0], shop.interactions, shop.items, as_of=shop.as_of, run_id="r")
+        rows = popular_items(
+            shop.purchases.iloc[:0], shop.interactions, shop.items, as_of=shop.as_of, run_id="r"
+        )
         recent = shop.interactions[shop.interactions["interaction_date"] > shop.as_of - timedelta(days=180)]
         top = rows[(rows["category_id"] == "all") & (rows["rank"] == 1)].iloc[0]
         assert top["n_units"] == recent.loc[recent["sku"] == top["sku"], "n_views"].sum()
@@ -171,9 +182,16 @@ class TestPopularItems:
 
 
 class TestCustomers:
-    def test_favourites_are_suggested_again_and_lists_are_full_and_typed(self, recommendation_shop, customer_rows):
+    def test_favourites_are_suggested_again_and_lists_are_full_and_typed(
+        self, recommendation_shop, customer_rows
+    ):
         assert conforms(customer_rows, "customer_recommendations")
-        assert customer_rows.groupby("customer_id")["rank"].agg(list).map(lambda r: r == list(range(1, 13))).all()
+        assert (
+            customer_rows.groupby("customer_id")["rank"]
+            .agg(list)
+            .map(lambda r: r == list(range(1, 13)))
+            .all()
+        )
         bought = recommendation_shop.purchases.dropna(subset=["customer_id"])
         counts = bought.groupby(["customer_id", "sku"])["order_id"].nunique()
         favourites = counts[counts >= 4].index
@@ -210,7 +228,13 @@ class TestCustomers:
         shop = recommendation_shop
         params = CustomerParams(durable_below_ratio=1.1)  # every category counts as durable
         rows = recommend_for_customers(
-            shop.purchases, shop.interactions, shop.pairs, shop.items, as_of=shop.as_of, run_id="r", params=params
+            shop.purchases,
+            shop.interactions,
+            shop.pairs,
+            shop.items,
+            as_of=shop.as_of,
+            run_id="r",
+            params=params,
         )
         assert customer_rows["is_repeat"].any()
         assert not rows["is_repeat"].any()
@@ -224,11 +248,17 @@ class TestCustomers:
         # After k's first day: two of two teas and none of one TV were repeats, two of three overall.
         pulled = repeat_ratios(bought, items, skus, CANDIDATES)
         weight = CANDIDATES.repeat_prior
-        assert pulled == pytest.approx([(2 + weight * 2 / 3) / (2 + weight), (0 + weight * 2 / 3) / (1 + weight)])
+        assert pulled == pytest.approx(
+            [(2 + weight * 2 / 3) / (2 + weight), (0 + weight * 2 / 3) / (1 + weight)]
+        )
 
-    def test_a_category_takes_at_most_its_share_while_others_can_fill(self, recommendation_shop, customer_rows):
+    def test_a_category_takes_at_most_its_share_while_others_can_fill(
+        self, recommendation_shop, customer_rows
+    ):
         category = recommendation_shop.items.set_index("sku")["category_id"]
-        sizes = customer_rows.assign(c=customer_rows["sku"].map(category)).groupby(["customer_id", "c"]).size()
+        sizes = (
+            customer_rows.assign(c=customer_rows["sku"].map(category)).groupby(["customer_id", "c"]).size()
+        )
         assert (sizes <= 4).mean() >= 0.99
 
     def test_gone_items_are_not_shown(self, recommendation_shop, customer_rows):
@@ -251,7 +281,10 @@ class TestCustomers:
             recommend_for_customers(p, i, shop.pairs.iloc[:0], shop.items, as_of=early, run_id="r")
             for p, i in (
                 (shop.purchases, shop.interactions),
-                (tampered.sample(frac=1.0, random_state=1), shop.interactions.sample(frac=1.0, random_state=2)),
+                (
+                    tampered.sample(frac=1.0, random_state=1),
+                    shop.interactions.sample(frac=1.0, random_state=2),
+                ),
             )
         ]
         pd.testing.assert_frame_equal(*lists)
@@ -266,11 +299,17 @@ class TestCustomers:
         assert len(empty) == 0
         assert conforms(empty, "customer_recommendations")
         none = evaluate_customers(
-            shop.purchases.iloc[:0], shop.interactions.iloc[:0], shop.items.iloc[:0], as_of=shop.as_of, run_id="r"
+            shop.purchases.iloc[:0],
+            shop.interactions.iloc[:0],
+            shop.items.iloc[:0],
+            as_of=shop.as_of,
+            run_id="r",
         )
         assert len(none) == 0
 
-    def test_held_out_purchases_are_foretold_better_than_by_popularity_or_repurchase(self, recommendation_shop):
+    def test_held_out_purchases_are_foretold_better_than_by_popularity_or_repurchase(
+        self, recommendation_shop
+    ):
         shop = recommendation_shop
         rows = evaluate_customers(shop.purchases, shop.interactions, shop.items, as_of=shop.as_of, run_id="r")
         assert conforms(rows, "recommendation_accuracy")
@@ -291,3 +330,33 @@ def test_the_quick_map_of_the_ranker_equals_the_plain_one():
         if wanted:
             plain.append(average_precision_at(mine[np.argsort(-score[mine])].tolist(), wanted, 12))
     assert mean_average_precision(score, row, relevant) == pytest.approx(np.mean(plain))
+
+
+@pytest.mark.parametrize("rows", ["all", "none"])
+def test_tables_as_duckdb_hands_them_over_are_understood(recommendation_shop, customer_rows, rows: str):
+    shop, limit = recommendation_shop, 10**9 if rows == "all" else 0
+    connection = duckdb.connect()
+
+    def read(frame: pd.DataFrame, dates: dict[str, str]) -> pd.DataFrame:
+        casts = ", ".join(f"{name}::{kind} as {name}" for name, kind in dates.items())
+        return connection.execute(f"select * replace ({casts}) from frame limit {limit}").df()
+
+    purchases = read(shop.purchases, {"order_date": "date"})
+    interactions = read(shop.interactions, {"interaction_date": "date"})
+    items = read(shop.items, {"title_en": "varchar", "category_path": "varchar"})
+    pairs = read(shop.pairs, {"decayed_weight": "double"})
+    sessions = read(shop.session_items, {"occurred_at": "timestamp"})
+    given = {"as_of": shop.as_of, "run_id": "r"}
+    customers = recommend_for_customers(purchases, interactions, pairs, items, **given)
+    served = {
+        "popular_items": popular_items(purchases, interactions, items, **given),
+        "similar_items": similar_items(pairs, items, purchases=purchases, **given),
+        "bundles": bundles(purchases, items, **given),
+        "customer_recommendations": customers,
+        "session_recommendations": recommend_for_sessions(sessions, items, **given),
+    }
+    for name, frame in served.items():
+        assert conforms(frame, name)
+        assert (len(frame) > 0) == (rows == "all")
+    if rows == "all":
+        pd.testing.assert_frame_equal(customers, customer_rows)

@@ -31,7 +31,15 @@ START = pd.Timestamp("2026-03-01")
 
 def log_of(sessions: list[list[str]], event_type: str = "view") -> pd.DataFrame:
     rows = [
-        (f"s{number:04d}", "v", None, place, sku, event_type, START + pd.Timedelta(minutes=number, seconds=place))
+        (
+            f"s{number:04d}",
+            "v",
+            None,
+            place,
+            sku,
+            event_type,
+            START + pd.Timedelta(minutes=number, seconds=place),
+        )
         for number, session in enumerate(sessions)
         for place, sku in enumerate(session, start=1)
     ]
@@ -44,10 +52,15 @@ def random_sessions(seed: int, n: int = 120, n_items: int = 25) -> list[list[str
     return [[f"i{random.integers(n_items):02d}" for _ in range(random.integers(1, 7))] for _ in range(n)]
 
 
-def slow_scores(sessions: list[list[str]], query: list[str], *, m: int, k: int, e: float, last: int) -> dict[str, float]:
+def slow_scores(
+    sessions: list[list[str]], query: list[str], *, m: int, k: int, e: float, last: int
+) -> dict[str, float]:
     """The published rule in plain Python: dictionaries and loops, nothing shared with the implementation."""
     newest_first = list(range(len(sessions)))[::-1]
-    postings = {i: [s for s in newest_first if i in sessions[s]][:m] for i in set(sum(sessions, []))}
+    postings = {
+        i: [s for s in newest_first if i in sessions[s]][:m]
+        for i in {i for session in sessions for i in session}
+    }
     tail = query[-last:]
     weight, steps = {}, {}
     for place, item in enumerate(tail, start=1):
@@ -91,7 +104,9 @@ def test_one_query_alone_gets_what_it_gets_in_a_batch():
 
 def test_the_item_on_screen_is_left_out_when_asked():
     log = log_of([["mug", "tea"], ["mug", "tea"], ["pen", "ink"]])
-    assert "mug" not in [sku for sku, _ in SessionNeighbours(drop_current=True).fit(log).recommend(["mug"], k=1)]
+    assert "mug" not in [
+        sku for sku, _ in SessionNeighbours(drop_current=True).fit(log).recommend(["mug"], k=1)
+    ]
     assert SessionNeighbours(drop_current=False).fit(log).recommend(["mug"], k=1)[0][0] == "mug"
 
 
@@ -163,7 +178,10 @@ def test_what_happens_after_the_split_cannot_change_the_choice_or_the_lists():
     tampered_items[cut:] = np.random.default_rng(3).permutation(tampered_items[cut:])
     tampered = SessionLog(log.skus, tampered_items, log.offsets, log.session_ids, log.last_at)
     assert evaluate_log(log).settings == evaluate_log(tampered).settings
-    lists = [SessionNeighbours().fit_log(x.part(0, 340)).rank_many(Queries.of([[1, 2], [3]]))[0] for x in (log, tampered)]
+    lists = [
+        SessionNeighbours().fit_log(x.part(0, 340)).rank_many(Queries.of([[1, 2], [3]]))[0]
+        for x in (log, tampered)
+    ]
     assert (lists[0] == lists[1]).all()
 
 
@@ -176,13 +194,17 @@ class TestServedSessions:
         future = log_of([["i01", "i02"]] * 300).assign(session_id=lambda f: "z" + f["session_id"])
         future["occurred_at"] += pd.Timedelta(days=3)
         alone = recommend_for_sessions(past, self.no_items, as_of=self.as_of, run_id="r")
-        together = recommend_for_sessions(pd.concat([future, past]), self.no_items, as_of=self.as_of, run_id="r")
+        together = recommend_for_sessions(
+            pd.concat([future, past]), self.no_items, as_of=self.as_of, run_id="r"
+        )
         pd.testing.assert_frame_equal(alone, together)
 
     def test_the_list_conforms_to_its_contract_and_has_no_gaps(self):
         rows = recommend_for_sessions(log_of(random_sessions(7)), self.no_items, as_of=self.as_of, run_id="r")
         contract = load_contract("session_recommendations", kind="served")
-        assert pa.Table.from_pandas(rows, schema=contract.arrow_schema(), preserve_index=False).num_rows == len(rows)
+        assert pa.Table.from_pandas(
+            rows, schema=contract.arrow_schema(), preserve_index=False
+        ).num_rows == len(rows)
         ranks = rows.groupby("session_id")["rank"].agg(list)
         assert all(r == list(range(1, 13)) for r in ranks)
         assert set(rows["source"]) <= {OURS, "popularity"}
