@@ -78,10 +78,11 @@ def suite_expectations(contract: Contract, *, min_rows: int = 0) -> list[Expecta
     expected = [Expectation("expect_table_columns_to_match_ordered_list", None, {"column_list": names})]
     if min_rows:
         expected.append(Expectation("expect_table_row_count_to_be_between", None, {"min_value": min_rows}))
-    if len(contract.key) == 1:
-        expected.append(Expectation("expect_column_values_to_be_unique", contract.key[0]))
-    elif contract.key:
-        arguments = {"column_list": list(contract.key)}
+    key = _key_of_a_version(contract)
+    if len(key) == 1:
+        expected.append(Expectation("expect_column_values_to_be_unique", key[0]))
+    elif key:
+        arguments = {"column_list": key}
         expected.append(Expectation("expect_compound_columns_to_be_unique", None, arguments))
     for column in contract.columns:
         expected += _column_expectations(column)
@@ -112,6 +113,16 @@ def validate_table(
         n_judged=table.num_rows,
         checks=tuple(checks),
     )
+
+
+def _key_of_a_version(contract: Contract) -> list[str]:
+    """What no two rows share: the key, with the version for feeds that are sent again when a record changes.
+
+    Such a feed without a version column has no key: its latest line wins, whatever came before.
+    """
+    if contract.changes != "upsert":
+        return list(contract.key)
+    return [*contract.key, contract.version_column] if contract.version_column else []
 
 
 def _column_expectations(column: Column) -> list[Expectation]:

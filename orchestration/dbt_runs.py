@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import redirect_stdout
@@ -13,7 +12,6 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DbtCliResource
 
-from orchestration.dbt_manifest import TARGET
 from orchestration.settings import DBT_PROJECT
 from orchestration.workspace import Workspace
 
@@ -62,12 +60,12 @@ def _log(scratch: Path) -> Path:
 
 
 def _target(scratch: Path) -> Path:
-    """dbt's target folder of the shop, seeded with the parsed project so that dbt does not parse it again."""
+    """dbt's target folder of the shop, kept from run to run: it holds the parsed project for this warehouse's path.
+
+    dbt parses anew for a connection it has not seen, so the project's own parse (see ``dbt_manifest``) does not help.
+    """
     folder = scratch / "target"
     folder.mkdir(parents=True, exist_ok=True)
-    parsed = TARGET / "partial_parse.msgpack"
-    if parsed.exists():
-        shutil.copy2(parsed, folder / "partial_parse.msgpack")
     return folder
 
 

@@ -102,8 +102,8 @@ def _tail(
     size = np.maximum(np.ceil(n_orders), n_i + n_j - together)  # room for both, or none could miss
     p_value[tested] = bdtrc(together[tested] - 1, n_i[tested], n_j[tested] / size[tested])
     # The exact tail costs fifty times the binomial one, which is never smaller this far above the mean; where
-    # the binomial already settles the matter by ten orders of magnitude it is kept, the more careful value.
-    close = tested & (p_value > 1e-15) & (p_value < 0.05)
+    # the binomial already settles the matter it is kept, being the more careful value.
+    close = tested & (p_value > 1e-8) & (p_value < 1e-3)
     p_value[close] = hypergeom.sf(together[close] - 1, size[close], n_i[close], n_j[close])
     return np.clip(p_value, 0.0, 1.0)
 

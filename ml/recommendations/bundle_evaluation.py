@@ -109,8 +109,9 @@ def _rankings(
 
 
 def _lists(rules: pd.DataFrame, by: str, k: int) -> dict[str, list[str]]:
-    ordered = rules.sort_values(["sku", by, "bundled_sku"], ascending=[True, False, True])
-    return {str(sku): list(others[:k]) for sku, others in ordered.groupby("sku")["bundled_sku"]}
+    ordered = rules.sort_values(["i", by, "j"], ascending=[True, False, True])
+    best = ordered[ordered.groupby("i").cumcount() < k]
+    return {str(sku): list(others) for sku, others in best.groupby("sku")["bundled_sku"]}
 
 
 def _stability_rows(accepted: pd.DataFrame, later: Baskets) -> list[tuple[str, str, float, int]]:

@@ -89,7 +89,7 @@ def both_directions(pairs: pd.DataFrame, skus: np.ndarray) -> pd.DataFrame:
         n_orders=rules["n_together"],
         confidence_ratio=together / n_sku,
         confidence_lower_ratio=np.minimum(wilson_lower(together, n_sku), together / n_sku),
-    ).sort_values(["sku", "bundled_sku"], ignore_index=True)
+    )
 
 
 def _baskets(purchases: pd.DataFrame, as_of: date, max_days: int) -> Baskets:

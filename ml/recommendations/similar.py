@@ -108,7 +108,9 @@ def _alternatives(
 ) -> pd.DataFrame:
     ratio = blended["their_price_amount"].astype(float) / blended["price_amount"].astype(float)
     fits = ratio.between(1 / params.max_price_ratio, params.max_price_ratio)
-    other = (blended["category_id"] == blended["their_category_id"]) & ~(
+    # A shop without categories is one category.
+    same_category = blended["category_id"].fillna("") == blended["their_category_id"].fillna("")
+    other = same_category & ~(
         blended["product_id"].notna() & (blended["product_id"] == blended["their_product_id"])
     )
     chosen = blended[fits & other & blended["text"].notna()]

@@ -7,6 +7,7 @@ import pandas as pd
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 ROWS_AT_ONCE = 500
+MAX_GROUP = 8_000  # the cost is quadratic, and likeness across a whole large catalogue says little
 
 
 def similar_titles(
@@ -14,8 +15,13 @@ def similar_titles(
 ) -> pd.DataFrame:
     """The ``keep`` most alike titles of each SKU in its group: sku, similar_sku, text (cosine)."""
     frame = pd.DataFrame({"sku": skus.to_numpy(), "title": titles.to_numpy(), "group": groups.to_numpy()})
-    frame = frame[frame["title"].str.strip() != ""].sort_values("sku", ignore_index=True)
-    parts = [_within(part, keep, at_least) for _, part in frame.groupby("group", sort=True) if len(part) > 1]
+    named = (frame["title"].str.strip() != "") & (frame["title"] != frame["sku"])  # a code is no title
+    frame = frame[named].sort_values("sku", ignore_index=True)
+    parts = [
+        _within(part, keep, at_least)
+        for _, part in frame.groupby("group", sort=True)
+        if 1 < len(part) <= MAX_GROUP
+    ]
     if not parts:
         return pd.DataFrame(
             {
