@@ -15,9 +15,9 @@ from pyspark.sql import SparkSession
 DEFAULT_MASTER = "local[*]"
 DEFAULT_MEMORY = "2g"
 
-# On a small machine the jobs are over before Java's second compiler pays off, and collectors that start small
-# stop the run to grow. With the first compiler, one collector thread and the whole heap from the start, sessions of
-# 500,000 events took 25 instead of 41 (both compilers) and 34 (small heap) seconds of processor time.
+# On a small machine the jobs are over before Java's second compiler pays off, and a heap that grows stops the
+# run each time. With the first compiler, one collector thread and the whole heap at once, the sessions of
+# 500,000 events took 25 seconds of processor time: 41 with both compilers, 34 with a growing heap.
 CORES_OF_A_SMALL_MACHINE = 4
 QUICK_START_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:MetaspaceSize=256m"
 # A day of a shop is small: few partitions keep two cores busy, and adaptive execution merges the rest.

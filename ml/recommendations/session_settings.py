@@ -25,7 +25,7 @@ STAGES: tuple[tuple[Mapping[str, Any], ...], ...] = (
 
 
 def choose_settings(
-    train: SessionLog, *, tail_share: float = 0.1, max_queries: int = 3_000, k: int = 20
+    train: SessionLog, *, tail_share: float = 0.1, max_queries: int = 2_000, k: int = 20
 ) -> dict[str, Any]:
     """Settings of ``SessionNeighbours`` with the best hit rate plus MRR at ``k`` on the tail of ``train``.
 
@@ -48,7 +48,7 @@ def choose_settings(
             lists, _ = SessionNeighbours(**settings).fit_log(before).rank_many(queries, k)
             ranks = next_item_ranks(lists, targets)
             score = float(hits(ranks).mean() + reciprocal_ranks(ranks).mean())
-            if score > best_score + 2e-3:  # a smaller gain is noise on a few thousand predictions
+            if score > best_score + 2e-3:  # a smaller gain is noise on two thousand predictions
                 best, best_score = settings, score
     return best
 

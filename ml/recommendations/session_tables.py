@@ -27,7 +27,7 @@ class SessionParams:
     recent_hours: int = 48
     max_sessions: int = 3_000
     test_share: float = 0.15
-    max_test_sessions: int = 3_000
+    max_test_sessions: int = 2_500
     accuracy_at: int = 20
 
 
