@@ -34,7 +34,11 @@ SHOPWRIGHT = str(Path(sys.executable).with_name("shopwright"))
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shop", action="append", choices=SHOPS)
-    parser.add_argument("--data", type=Path, default=Path(os.environ.get("SHOPWRIGHT_TEST_DATA", ROOT.parent / "shared" / "data")))
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=Path(os.environ.get("SHOPWRIGHT_TEST_DATA", ROOT.parent / "shared" / "data")),
+    )
     parser.add_argument("--out", type=Path, default=RESULTS / "pipeline.json")
     chosen = parser.parse_args()
     results = json.loads(chosen.out.read_text()) if chosen.out.exists() else {}
@@ -42,7 +46,9 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="shopwright-bench-") as home:
             for name, measured in measure_shop(shop, Path(home), chosen.data).items():
                 results[name] = measured
-                print(f"{name}: {measured['seconds']:.1f} s (limit {LIMITS[name]}), peak {measured['peak_memory_mb']:,.0f} MB")
+                print(
+                    f"{name}: {measured['seconds']:.1f} s (limit {LIMITS[name]}), peak {measured['peak_memory_mb']:,.0f} MB"
+                )
                 chosen.out.parent.mkdir(parents=True, exist_ok=True)
                 chosen.out.write_text(json.dumps(results, indent=1) + "\n")
 
@@ -64,12 +70,20 @@ def _measure(home: Path, arguments: list[str], shop: str | None = None) -> dict[
     before = describe_machine()
     started = time.perf_counter()
     with (home / "output.txt").open("w") as output:
-        process = subprocess.Popen([SHOPWRIGHT, *arguments], env=environment, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            [SHOPWRIGHT, *arguments], env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
         peak = _watch(process)
     seconds = time.perf_counter() - started
     if process.returncode:
-        raise SystemExit(f"shopwright {' '.join(arguments)} ended with {process.returncode}:\n{(home / 'output.txt').read_text()[-3000:]}")
-    measured: dict[str, object] = {"machine": before, "seconds": round(seconds, 1), "peak_memory_mb": round(peak / 1e6)}
+        raise SystemExit(
+            f"shopwright {' '.join(arguments)} ended with {process.returncode}:\n{(home / 'output.txt').read_text()[-3000:]}"
+        )
+    measured: dict[str, object] = {
+        "machine": before,
+        "seconds": round(seconds, 1),
+        "peak_memory_mb": round(peak / 1e6),
+    }
     if shop:
         measured |= {"steps": _steps(home / "output.txt"), **_rows(home / shop)}
     return measured

@@ -89,7 +89,9 @@ class Contract:
         for column in self.columns:
             if column.name == name:
                 return column
-        raise ContractError(f"Contract {self.kind}/{self.name} has no column {name!r}; it has {self.column_names}.")
+        raise ContractError(
+            f"Contract {self.kind}/{self.name} has no column {name!r}; it has {self.column_names}."
+        )
 
     def arrow_schema(self) -> pa.Schema:
         """The Arrow schema of the table's own columns, in order."""
@@ -103,7 +105,9 @@ def arrow_type(physical: str) -> pa.DataType:
     if physical.startswith("decimal("):
         precision, scale = physical[len("decimal(") : -1].split(",")
         return pa.decimal128(int(precision), int(scale))
-    raise ContractError(f"Got physicalType {physical!r}, but expected one of {sorted(_ARROW_TYPES)} or decimal(p,s).")
+    raise ContractError(
+        f"Got physicalType {physical!r}, but expected one of {sorted(_ARROW_TYPES)} or decimal(p,s)."
+    )
 
 
 @cache
@@ -149,7 +153,9 @@ def parse_contract(document: dict[str, Any], kind: Kind) -> Contract:
 def _parse_column(prop: dict[str, Any]) -> Column:
     options = prop.get("logicalTypeOptions", {})
     custom = {item["property"]: item["value"] for item in prop.get("customProperties", [])}
-    allowed = [q["arguments"]["validValues"] for q in prop.get("quality", []) if q.get("metric") == "invalidValues"]
+    allowed = [
+        q["arguments"]["validValues"] for q in prop.get("quality", []) if q.get("metric") == "invalidValues"
+    ]
     personal = [tag.split(":", 1)[1] for tag in prop.get("tags", []) if tag.startswith("pii:")]
     return Column(
         name=prop["name"],

@@ -36,7 +36,15 @@ def main() -> None:
     from serving.generations import NothingPublished
     from serving.lock import PublishRefused
 
-    known = (ContractError, FeedError, ShopError, CannotStart, NothingIngested, NothingPublished, PublishRefused)
+    known = (
+        ContractError,
+        FeedError,
+        ShopError,
+        CannotStart,
+        NothingIngested,
+        NothingPublished,
+        PublishRefused,
+    )
     try:
         app()
     except known as wrong:
@@ -57,7 +65,10 @@ def run(
     from orchestration.workspace import Workspace
 
     workspace = Workspace.of(settings())
-    err.print(f"shop {workspace.shop.name}: feeds from {settings().feeds_folder}, data home {workspace.home}", highlight=False)
+    err.print(
+        f"shop {workspace.shop.name}: feeds from {settings().feeds_folder}, data home {workspace.home}",
+        highlight=False,
+    )
     outcome = run_shop(workspace)
     print_summary(out, workspace, outcome)
     if not outcome.success:
@@ -71,7 +82,9 @@ def simulate(
     customers: Annotated[int, typer.Option(help="Customers.", min=1)] = 8000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 7,
     fault: Annotated[list[str] | None, typer.Option(help="Fault to inject; may be repeated.")] = None,
-    to: Annotated[Path | None, typer.Option("--to", help="Folder to write; default: the demo's feeds in the data home.")] = None,
+    to: Annotated[
+        Path | None, typer.Option("--to", help="Folder to write; default: the demo's feeds in the data home.")
+    ] = None,
 ) -> None:
     """Write the feed files of a simulated shop, day by day, and beside them its truth."""
     from feeds.simulator import SimulationParams
@@ -137,7 +150,11 @@ def publish_status(shop: ShopOption = "demo") -> None:
     table = Table("generation", "live", "as of", "run", "tables", "rows", "state")
     for g in told.generations:
         state = "; ".join(g.problems) or "intact"
-        table.add_row(str(g.generation), "yes" if g.is_live else "", *map(str, (g.as_of, g.run_id, g.n_tables, g.n_rows, state)))
+        table.add_row(
+            str(g.generation),
+            "yes" if g.is_live else "",
+            *map(str, (g.as_of, g.run_id, g.n_tables, g.n_rows, state)),
+        )
     out.print(table)
     for reason in told.stale:
         out.print(f"stale: {reason}", highlight=False)
@@ -146,7 +163,9 @@ def publish_status(shop: ShopOption = "demo") -> None:
 
 
 @publish_app.command("rollback")
-def publish_rollback(shop: ShopOption = "demo", to: Annotated[int | None, typer.Option(help="Generation.")] = None) -> None:
+def publish_rollback(
+    shop: ShopOption = "demo", to: Annotated[int | None, typer.Option(help="Generation.")] = None
+) -> None:
     """Make an earlier generation live again."""
     export(shop=shop)
     from orchestration.workspace import Workspace
@@ -157,7 +176,9 @@ def publish_rollback(shop: ShopOption = "demo", to: Annotated[int | None, typer.
 
 
 @quarantine_app.command("list")
-def quarantine_list(shop: ShopOption = "demo", feed: Annotated[str | None, typer.Option(help="Only this feed.")] = None) -> None:
+def quarantine_list(
+    shop: ShopOption = "demo", feed: Annotated[str | None, typer.Option(help="Only this feed.")] = None
+) -> None:
     """Quarantined rows by feed, rule and file, with a masked example each."""
     export(shop=shop)
     from orchestration.quarantine import quarantined

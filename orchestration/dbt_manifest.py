@@ -54,7 +54,8 @@ def _parse(target: Path) -> None:
     done = subprocess.run(
         [str(dbt), "parse", "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT),
          "--target-path", str(target), "--log-path", str(target), "--no-version-check"],
-        env={"SHOPWRIGHT_WAREHOUSE": str(target / "parse.duckdb"), **os.environ},
+        # The database is named after the file, and its name is part of what is parsed.
+        env={**os.environ, "SHOPWRIGHT_WAREHOUSE": str(target / "warehouse.duckdb")},
         capture_output=True,
         text=True,
         check=False,

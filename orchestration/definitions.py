@@ -24,7 +24,11 @@ def build_defs(resources: dict[str, object] | None = None) -> dg.Definitions:
     """Fresh definitions; ``resources`` override the bound ones (for tests and special deployments)."""
     loaded = dg.load_from_defs_folder(path_within_project=Path(__file__).parent)
     bound = dg.Definitions(
-        resources={"workspace": WorkspaceResource(), "pipes": dg.PipesSubprocessClient(), **(resources or {})},
+        resources={
+            "workspace": WorkspaceResource(),
+            "pipes": dg.PipesSubprocessClient(),
+            **(resources or {}),
+        },
         loggers={"console": progress_log},
     )
     return dg.Definitions.merge(loaded, bound)

@@ -37,7 +37,17 @@ class Finding:
 
 def examine(settings: Settings) -> list[Finding]:
     """Look at everything; never raises for what it finds."""
-    looks: list[Callable[[Settings], Finding]] = [_python, _versions, _java, _home, _disk, _memory, _port, _key, _shop]
+    looks: list[Callable[[Settings], Finding]] = [
+        _python,
+        _versions,
+        _java,
+        _home,
+        _disk,
+        _memory,
+        _port,
+        _key,
+        _shop,
+    ]
     return [look(settings) for look in looks]
 
 
@@ -80,19 +90,29 @@ def _home(settings: Settings) -> Finding:
         with tempfile.NamedTemporaryFile(dir=home):
             return Finding("data home", f"{home} is writable")
     except OSError as refused:
-        return Finding("data home", f"{home}: {refused.strerror}", "Set SHOPWRIGHT_HOME to a folder you may write to.")
+        return Finding(
+            "data home", f"{home}: {refused.strerror}", "Set SHOPWRIGHT_HOME to a folder you may write to."
+        )
 
 
 def _disk(settings: Settings) -> Finding:
     folder = next(p for p in (settings.data_home, *settings.data_home.parents) if p.exists())
     free = shutil.disk_usage(folder).free / 1e9
-    remedy = "" if free >= NEEDED_DISK_GB else f"Free {NEEDED_DISK_GB} GB, or set SHOPWRIGHT_HOME to a larger disk."
+    remedy = (
+        ""
+        if free >= NEEDED_DISK_GB
+        else f"Free {NEEDED_DISK_GB} GB, or set SHOPWRIGHT_HOME to a larger disk."
+    )
     return Finding("disk", f"{free:.1f} GB free", remedy)
 
 
 def _memory(settings: Settings) -> Finding:
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    remedy = "" if total >= NEEDED_MEMORY_GB else f"Give the machine {NEEDED_MEMORY_GB} GB, or lower SHOPWRIGHT_MEMORY_LIMIT."
+    remedy = (
+        ""
+        if total >= NEEDED_MEMORY_GB
+        else f"Give the machine {NEEDED_MEMORY_GB} GB, or lower SHOPWRIGHT_MEMORY_LIMIT."
+    )
     return Finding("memory", f"{total:.1f} GB", remedy)
 
 
@@ -100,14 +120,20 @@ def _port(settings: Settings) -> Finding:
     with socket.socket() as probe:
         busy = probe.connect_ex(("127.0.0.1", DEV_PORT)) == 0
     told = f"{DEV_PORT} is {'in use' if busy else 'free'}"
-    return Finding("port", told, f"Stop what listens on {DEV_PORT}, or run: make dev PORT=3001" if busy else "")
+    return Finding(
+        "port", told, f"Stop what listens on {DEV_PORT}, or run: make dev PORT=3001" if busy else ""
+    )
 
 
 def _key(settings: Settings) -> Finding:
     try:
         settings.personal_data_key()
     except OSError as refused:
-        return Finding("pseudonym key", str(refused), "Set SHOPWRIGHT_PSEUDONYM_KEY, or _KEY_FILE to a file you may write.")
+        return Finding(
+            "pseudonym key",
+            str(refused),
+            "Set SHOPWRIGHT_PSEUDONYM_KEY, or _KEY_FILE to a file you may write.",
+        )
     if settings.pseudonym_key:
         return Finding("pseudonym key", "set in the environment")
     path = settings.pseudonym_key_file.expanduser()
@@ -125,5 +151,7 @@ def _shop(settings: Settings) -> Finding:
         return Finding("shop", settings.shop, str(wrong))
     absent = [source.name for source in shop.sources if not Path(source.path).exists()]
     if len(absent) < len(shop.sources):
-        return Finding("shop", f"{shop.name}: {len(shop.sources) - len(absent)} of {len(shop.sources)} sources present")
+        return Finding(
+            "shop", f"{shop.name}: {len(shop.sources) - len(absent)} of {len(shop.sources)} sources present"
+        )
     return Finding("shop", f"{shop.name}: no source present", "Give --feeds DIR, or run: shopwright simulate")

@@ -32,11 +32,18 @@ def _configuration(home: Path) -> dict[str, object]:
         "telemetry": {"enabled": False},
         "nux": {"enabled": False},
         "run_storage": _stored("dagster._core.storage.runs", "SqliteRunStorage", history),
-        "event_log_storage": _stored("orchestration.event_log", "BatchingSqliteEventLogStorage", history / "runs"),
-        "schedule_storage": _stored("dagster._core.storage.schedules", "SqliteScheduleStorage", home / "schedules"),
+        "event_log_storage": _stored(
+            "orchestration.event_log", "BatchingSqliteEventLogStorage", history / "runs"
+        ),
+        "schedule_storage": _stored(
+            "dagster._core.storage.schedules", "SqliteScheduleStorage", home / "schedules"
+        ),
         "concurrency": {"pools": {"default_limit": 1, "granularity": "op"}},
         "run_monitoring": {"enabled": True, "free_slots_after_run_end_seconds": 300},
-        "retention": {"schedule": {"purge_after_days": 90}, "sensor": {"purge_after_days": {"skipped": 7, "failure": 30}}},
+        "retention": {
+            "schedule": {"purge_after_days": 90},
+            "sensor": {"purge_after_days": {"skipped": 7, "failure": 30}},
+        },
     }
 
 

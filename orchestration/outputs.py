@@ -27,7 +27,9 @@ def served_spec(name: str, features: Iterable[str], group: str, kinds: set[str])
 
 
 def write_outputs(
-    workspace: Workspace, frames: Mapping[str, pd.DataFrame], shown: Mapping[str, Mapping[str, object]] | None = None
+    workspace: Workspace,
+    frames: Mapping[str, pd.DataFrame],
+    shown: Mapping[str, Mapping[str, object]] | None = None,
 ) -> Iterator[dg.MaterializeResult]:
     """Write each table and yield its result with row count, a few rows, and what ``shown`` adds."""
     for name, frame in frames.items():
@@ -43,4 +45,6 @@ def skip_outputs(workspace: Workspace, *names: str) -> Iterator[dg.MaterializeRe
     workspace.write_empty_ml(*names)
     for name in names:
         reason = skip_reason(workspace, name) or "its inputs are skipped"
-        yield dg.MaterializeResult(asset_key=["ml", name], metadata={"dagster/row_count": 0, "skipped": reason})
+        yield dg.MaterializeResult(
+            asset_key=["ml", name], metadata={"dagster/row_count": 0, "skipped": reason}
+        )

@@ -10,7 +10,9 @@ class _StepsOnly(logging.Filter):
     """Lets through finished and failed steps, and records of level warning and above that carry no event."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        event = getattr(record, "dagster_event", None) or getattr(record, "dagster_meta", {}).get("dagster_event")
+        event = getattr(record, "dagster_event", None) or getattr(record, "dagster_meta", {}).get(
+            "dagster_event"
+        )
         if event is None:
             return record.levelno >= logging.WARNING
         return event.event_type_value in {"STEP_SUCCESS", "STEP_FAILURE", "STEP_UP_FOR_RETRY"}
@@ -20,7 +22,9 @@ class _Line(logging.Formatter):
     """``  done   12.3 s  core_tables``."""
 
     def format(self, record: logging.LogRecord) -> str:
-        event = getattr(record, "dagster_event", None) or getattr(record, "dagster_meta", {}).get("dagster_event")
+        event = getattr(record, "dagster_event", None) or getattr(record, "dagster_meta", {}).get(
+            "dagster_event"
+        )
         if event is None:
             return f"  note            {record.getMessage()}"
         if event.event_type_value == "STEP_SUCCESS":

@@ -25,15 +25,23 @@ def publish_run(context: dg.AssetExecutionContext, workspace: Workspace) -> Mani
         as_of=workspace.as_of(),
         shop=workspace.shop.name,
     )
-    versions = {name: importlib.metadata.version(name) for name in ("shopwright", "dagster", "dbt-core", "duckdb")}
+    versions = {
+        name: importlib.metadata.version(name) for name in ("shopwright", "dagster", "dbt-core", "duckdb")
+    }
     return publish_warehouse(
-        workspace.warehouse, workspace.published, run=run, versions=versions, skipped=skipped_tables(workspace)
+        workspace.warehouse,
+        workspace.published,
+        run=run,
+        versions=versions,
+        skipped=skipped_tables(workspace),
     )
 
 
 def generation_metadata(workspace: Workspace, manifest: Manifest) -> dict[str, object]:
     """Tables with rows, and where they lie."""
-    rows = pd.DataFrame([(t.name, t.rows, t.bytes) for t in manifest.tables], columns=["table", "rows", "bytes"])
+    rows = pd.DataFrame(
+        [(t.name, t.rows, t.bytes) for t in manifest.tables], columns=["table", "rows", "bytes"]
+    )
     told: dict[str, object] = {
         "dagster/row_count": int(rows["rows"].sum()),
         "as_of": manifest.run.as_of.isoformat(),
@@ -41,5 +49,7 @@ def generation_metadata(workspace: Workspace, manifest: Manifest) -> dict[str, o
         "tables": table_md(rows, rows=len(rows)),
     }
     if manifest.skipped:
-        told["skipped"] = table_md(pd.DataFrame(list(manifest.skipped.items()), columns=["table", "reason"]), rows=50)
+        told["skipped"] = table_md(
+            pd.DataFrame(list(manifest.skipped.items()), columns=["table", "reason"]), rows=50
+        )
     return told

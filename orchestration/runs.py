@@ -39,13 +39,20 @@ def run_shop(workspace: Workspace) -> RunOutcome:
     """Run the main job once over every day that is new; the previous generation stays live when it fails."""
     days = pending_days(workspace)
     _check_sources(workspace)
-    from orchestration.definitions import build_defs  # dbt and Dagster definitions load here, after the cheap checks
+    from orchestration.definitions import (
+        build_defs,
+    )  # dbt and Dagster definitions load here, after the cheap checks
 
     job = build_defs().resolve_job_def("main")
     span = days or (datetime.now(UTC).date(),) * 2
     started = time.perf_counter()
     with open_instance(workspace) as instance:
-        result = job.execute_in_process(instance=instance, tags=range_tags(*span), run_config={"loggers": {"console": {}}}, raise_on_error=False)
+        result = job.execute_in_process(
+            instance=instance,
+            tags=range_tags(*span),
+            run_config={"loggers": {"console": {}}},
+            raise_on_error=False,
+        )
         outcome = _outcome(result, time.perf_counter() - started, days)
     return outcome
 
@@ -68,12 +75,18 @@ def _outcome(result: dg.ExecuteInProcessResult, seconds: float, days: tuple[date
         data = event.step_materialization_data.materialization
         values = {name: getattr(value, "value", value) for name, value in data.metadata.items()}
         materialised["/".join(data.asset_key.path)] = values
-    checks = [e.asset_check_evaluation_data for e in result.all_events if e.event_type_value == "ASSET_CHECK_EVALUATION"]
+    checks = [
+        e.asset_check_evaluation_data
+        for e in result.all_events
+        if e.event_type_value == "ASSET_CHECK_EVALUATION"
+    ]
     failed_checks = tuple(f"{'/'.join(c.asset_key.path)}: {c.check_name}" for c in checks if not c.passed)
     failed_steps = {
         e.step_key or "": _cause(e) for e in result.all_events if e.event_type_value == "STEP_FAILURE"
     }
-    usage = [resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    usage = [
+        resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    ]
     return RunOutcome(
         run_id=result.run_id,
         success=result.success,

@@ -33,9 +33,13 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="SHOPWRIGHT_", env_file=".env", extra="ignore")
 
-    home: Path = Field(default=Path("var"), description="Data home: everything the pipeline stores lies under it.")
+    home: Path = Field(
+        default=Path("var"), description="Data home: everything the pipeline stores lies under it."
+    )
     shop: str = Field(default="demo", description="Name of the shop, or path of its YAML file.")
-    feeds: Path | None = Field(default=None, description="Folder that {data} stands for in the shop's sources.")
+    feeds: Path | None = Field(
+        default=None, description="Folder that {data} stands for in the shop's sources."
+    )
     as_of: date | None = Field(default=None, description="Last day to know; empty: the last day with data.")
     threads: int = Field(default=2, ge=1, le=64, description="Cores that one step may use.")
     memory_limit: str = Field(default="2GB", description="Memory that DuckDB may use.")

@@ -35,11 +35,19 @@ def picture(png: bytes) -> dg.MarkdownMetadataValue:
 def suite_metadata(suite: SuiteResult) -> Mapping[str, object]:
     """Counts of a suite and, for what failed, up to five masked example rows each."""
     failed = [check for check in suite.checks if not check.success]
-    told: dict[str, object] = {"rows": suite.n_rows, "rows_judged": suite.n_judged, "checks": len(suite.checks), "failed": len(failed)}
+    told: dict[str, object] = {
+        "rows": suite.n_rows,
+        "rows_judged": suite.n_judged,
+        "checks": len(suite.checks),
+        "failed": len(failed),
+    }
     if failed:
         told["failures"] = table_md(
             pd.DataFrame(
-                [(c.name, c.column or "", c.observed, c.unexpected_count, str(list(c.examples)[:5])) for c in failed],
+                [
+                    (c.name, c.column or "", c.observed, c.unexpected_count, str(list(c.examples)[:5]))
+                    for c in failed
+                ],
                 columns=["check", "column", "observed", "unexpected", "examples (masked)"],
             )
         )

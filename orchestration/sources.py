@@ -82,9 +82,7 @@ def _store_settings(connection: duckdb.DuckDBPyConnection, settings: Mapping[str
     )
 
 
-def _view_sql(
-    connection: duckdb.DuckDBPyConnection, table: str, contract: Contract, files: list[str]
-) -> str:
+def _view_sql(connection: duckdb.DuckDBPyConnection, table: str, contract: Contract, files: list[str]) -> str:
     """The statement that binds one table: its files, or a typed view without rows."""
     layer, name = table.split("/")
     columns = {column.name: column.type for column in contract.columns}

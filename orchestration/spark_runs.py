@@ -42,7 +42,9 @@ def launch_spark(
             command=[sys.executable, "-m", "transforms", "--plan", str(plan)],
             env=environment,
         )
-        return {contract.name: _commit(workspace, contract.name, scratch) for contract in all_contracts("core")}
+        return {
+            contract.name: _commit(workspace, contract.name, scratch) for contract in all_contracts("core")
+        }
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -63,9 +65,12 @@ def _has_baskets(files: list[str]) -> bool:
 def _plan(workspace: Workspace, inputs: dict[str, list[str]], scratch: Path) -> Path:
     document = {
         "inputs": {
-            name: {"files": files, "base_path": str(workspace.lake.path("raw", name))} for name, files in inputs.items()
+            name: {"files": files, "base_path": str(workspace.lake.path("raw", name))}
+            for name, files in inputs.items()
         },
-        "outputs": {contract.name: str(scratch / "out" / contract.name) for contract in all_contracts("core")},
+        "outputs": {
+            contract.name: str(scratch / "out" / contract.name) for contract in all_contracts("core")
+        },
         "as_of": workspace.as_of().isoformat(),
         "time_zone": workspace.shop.time_zone,
         "scratch": str(scratch / "work"),
@@ -79,4 +84,3 @@ def _commit(workspace: Workspace, name: str, scratch: Path) -> int:
     contract = next(c for c in all_contracts("core") if c.name == name)
     workspace.lake.adopt_parquet("core", name, scratch / "out" / name, schema=contract.arrow_schema())
     return workspace.lake.n_rows("core", name)
-

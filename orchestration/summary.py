@@ -13,6 +13,7 @@ from orchestration.runs import RunOutcome
 from orchestration.workspace import Workspace
 from serving.store import Store
 
+
 def print_summary(console: Console, workspace: Workspace, outcome: RunOutcome) -> None:
     """Print what the run did. Reads the published generation, as any outsider would."""
     console.rule(f"{workspace.shop.title}")
@@ -36,7 +37,10 @@ def _ingested(outcome: RunOutcome) -> Table:
         if told is None:
             table.add_row(contract.name, *["-"] * 6, "skipped: the shop has no such feed")
             continue
-        counts = [f"{told.get(n, 0):,}" for n in ("files", "rows_read", "accepted", "deduplicated", "quarantined", "filtered")]
+        counts = [
+            f"{told.get(n, 0):,}"
+            for n in ("files", "rows_read", "accepted", "deduplicated", "quarantined", "filtered")
+        ]
         table.add_row(contract.name, *counts, str(told.get("skipped", "")))
     return table
 
@@ -59,7 +63,9 @@ def _accuracy(store: Store) -> Iterator[Table]:
         "from serving.forecast_accuracy where segment = 'all' and horizon = 'all' group by all order by wape_total"
     )
     if forecasts:
-        table = Table(title="Backtest of the forecasts (mean of the origins; lower is better)", title_justify="left")
+        table = Table(
+            title="Backtest of the forecasts (mean of the origins; lower is better)", title_justify="left"
+        )
         for name in ("model", "WAPE a period", "WAPE of the window's sum", "bias", ""):
             table.add_column(name, justify="left" if name in ("model", "") else "right")
         for row in forecasts:
@@ -96,10 +102,12 @@ def _print_failure(console: Console, workspace: Workspace, outcome: RunOutcome) 
 
 def _print_where_next(console: Console, workspace: Workspace, outcome: RunOutcome) -> None:
     file = workspace.published / "serve.duckdb"
-    console.print(f"Took {outcome.seconds:.0f} s, peak memory {outcome.peak_memory_mb:,.0f} MB.", highlight=False)
+    console.print(
+        f"Took {outcome.seconds:.0f} s, peak memory {outcome.peak_memory_mb:,.0f} MB.", highlight=False
+    )
     console.print(f"Published file: {file}", soft_wrap=True, highlight=False)
     query = "select * from serving.replenishment_orders order by value_amount desc limit 5"
-    if not workspace.missing("order_lines", "stock_levels", "supply_terms") is None:
+    if workspace.missing("order_lines", "stock_levels", "supply_terms") is not None:
         query = "select * from serving.popular_items where segment = 'all' order by rank limit 5"
     console.print("A query to paste:", highlight=False)
     console.print(

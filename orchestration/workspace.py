@@ -99,12 +99,18 @@ class Workspace:
         day = f"max({column})" if is_day else f"cast(max({column}) at time zone $zone as date)"
         zone = {} if is_day else {"zone": self.shop.time_zone}
         with _connect() as connection:
-            row = connection.execute(f"select {day} from read_parquet($files)", {"files": files, **zone}).fetchone()
+            row = connection.execute(
+                f"select {day} from read_parquet($files)", {"files": files, **zone}
+            ).fetchone()
         return row[0] if row else None
 
     def lake_files(self) -> dict[str, list[str]]:
         """Parquet files of every lake table, by ``layer/name``: the state of the lake that a run sees."""
-        return {f"{layer}/{name}": self.lake.files(layer, name) for layer in LAYERS for name in self.lake.names(layer)}
+        return {
+            f"{layer}/{name}": self.lake.files(layer, name)
+            for layer in LAYERS
+            for name in self.lake.names(layer)
+        }
 
     def bind(self, run_id: str) -> date:
         """Point the warehouse's sources at the lake as it is now; gives the day that it knows."""
@@ -133,14 +139,17 @@ class Workspace:
             return connection.execute(f"select * from {name}").to_arrow_table()
 
     def row_counts(self, schemas: Sequence[str]) -> dict[str, int]:
-        """Rows of every table and view of the schemas, by ``schema.table``."""
+        """Rows of every table of the schemas, by ``schema.table``; views are not run for it."""
         with _connect(self.warehouse) as connection:
             names = connection.execute(
-                "select table_schema, table_name from information_schema.tables where list_contains($schemas, table_schema)",
+                "select table_schema, table_name from information_schema.tables "
+                "where list_contains($schemas, table_schema) and table_type = 'BASE TABLE'",
                 {"schemas": list(schemas)},
             ).fetchall()
             return {
-                f"{schema}.{table}": connection.execute(f"select count(*) from {schema}.{table}").fetchall()[0][0]
+                f"{schema}.{table}": connection.execute(f"select count(*) from {schema}.{table}").fetchall()[
+                    0
+                ][0]
                 for schema, table in names
             }
 
@@ -151,7 +160,9 @@ class Workspace:
         if missing:
             raise ValueError(f"ml/{name} lacks the columns {missing} of its contract.")
         schema = contract.arrow_schema()
-        table = pa.Table.from_pandas(frame[list(contract.column_names)], schema=schema, preserve_index=False, safe=False)
+        table = pa.Table.from_pandas(
+            frame[list(contract.column_names)], schema=schema, preserve_index=False, safe=False
+        )
         self.lake.replace("ml", name, table)
         return table.num_rows
 
@@ -164,5 +175,7 @@ class Workspace:
 def _connect(file: Path | None = None) -> duckdb.DuckDBPyConnection:
     """A reader in UTC: on the warehouse file, read-only, or in memory."""
     connection = duckdb.connect(str(file), read_only=True) if file else duckdb.connect()
-    connection.execute("set TimeZone = 'UTC'")  # not in the configuration: ICU is loaded only after connecting
+    connection.execute(
+        "set TimeZone = 'UTC'"
+    )  # not in the configuration: ICU is loaded only after connecting
     return connection

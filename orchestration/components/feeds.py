@@ -97,7 +97,9 @@ def _load(context: dg.AssetExecutionContext, workspace: Workspace, contract: Con
         )
     except LoadRejected as rejected:
         # A bad file does not get better by trying again.
-        raise dg.Failure(str(rejected), metadata=report_metadata(rejected.report), allow_retries=False) from rejected
+        raise dg.Failure(
+            str(rejected), metadata=report_metadata(rejected.report), allow_retries=False
+        ) from rejected
     suite = _validate(workspace, contract, report)
     yield dg.MaterializeResult(
         metadata=report_metadata(report),
@@ -132,7 +134,9 @@ def report_metadata(report: LoadReport) -> dict[str, object]:
 def _account_check(report: LoadReport) -> dg.AssetCheckResult:
     told = report.accepted + report.deduplicated + report.quarantined + report.filtered
     counts = {"rows_read": report.rows_read, "accounted_for": told}
-    return dg.AssetCheckResult(check_name="every_row_accounted_for", passed=told == report.rows_read, metadata=counts)
+    return dg.AssetCheckResult(
+        check_name="every_row_accounted_for", passed=told == report.rows_read, metadata=counts
+    )
 
 
 def _suite_check(suite: SuiteResult | None) -> dg.AssetCheckResult:

@@ -18,7 +18,11 @@ daily_schedule = dg.build_schedule_from_partitioned_job(
 )
 
 
-@dg.sensor(job=main_job, minimum_interval_seconds=60, description="Starts the main job when new files lie in a feed's folder.")
+@dg.sensor(
+    job=main_job,
+    minimum_interval_seconds=60,
+    description="Starts the main job when new files lie in a feed's folder.",
+)
 def dropped_files(
     context: dg.SensorEvaluationContext, workspace: WorkspaceResource
 ) -> dg.SensorResult | dg.SkipReason:

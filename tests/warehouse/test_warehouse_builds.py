@@ -116,13 +116,17 @@ def test_delivered_parcels_give_transit_days_and_lateness(handmade_build: Any) -
         ("s1", "north", None, "DE", None, date(2026, 3, 2), 3)
     ]
     assert handmade_build.rows("select shipment_id, is_late from marts.fct_shipments order by 1") == [
-        ("s1", True), ("s2", False)
+        ("s1", True),
+        ("s2", False),
     ]
 
 
 def test_purchases_are_product_lines_net_of_cancellations_with_guests(handmade_build: Any) -> None:
     assert handmade_build.rows("select order_id, sku, units from features.feat_purchases order by all") == [
-        ("o1", "jug", 1.0), ("o1", "mug", 2.0), ("o4", "jug", 2.0), ("o5", "mug", 1.0)
+        ("o1", "jug", 1.0),
+        ("o1", "mug", 2.0),
+        ("o4", "jug", 2.0),
+        ("o5", "mug", 1.0),
     ]
 
 
@@ -130,9 +134,7 @@ def test_only_promotions_announced_by_as_of_are_planned(handmade_build: Any) -> 
     planned = handmade_build.rows(
         "select sku, demand_date, discount_ratio from features.feat_skus_planned order by 2"
     )
-    assert planned == [
-        ("mug", date(2026, 3, 11), 0.2), ("mug", date(2026, 3, 12), 0.2)
-    ]
+    assert planned == [("mug", date(2026, 3, 11), 0.2), ("mug", date(2026, 3, 12), 0.2)]
 
 
 def test_events_of_several_countries_become_one_calendar_day(handmade_build: Any) -> None:
@@ -160,7 +162,8 @@ def test_sessions_belong_to_the_business_day_and_keep_actions_on_skus_only(handm
         (date(2026, 3, 10), True, False)
     ]
     assert handmade_build.rows("select position, event_type from features.feat_session_items order by 1") == [
-        (1, "view"), (3, "add_to_cart")
+        (1, "view"),
+        (3, "add_to_cart"),
     ]
 
 
@@ -173,11 +176,14 @@ def test_a_row_of_the_models_reaches_its_served_table_unchanged(handmade_build: 
 def test_a_rerun_for_an_earlier_day_sees_the_state_of_that_day(earlier_build: Any) -> None:
     assert not_passed(earlier_build.statuses) == {}
     assert earlier_build.rows("select order_id, order_status from marts.fct_orders order by 1") == [
-        ("o2", "placed"), ("o3", "placed")
+        ("o2", "placed"),
+        ("o3", "placed"),
     ]
     # the mistyped order is already cancelled, the guest's order is not
     assert earlier_build.rows("select order_id, sku, units from features.feat_purchases order by all") == [
-        ("o1", "jug", 1.0), ("o1", "mug", 2.0), ("o3", "mug", 3.0)
+        ("o1", "jug", 1.0),
+        ("o1", "mug", 2.0),
+        ("o3", "mug", 3.0),
     ]
 
 

@@ -27,7 +27,9 @@ TABLES = ("demand_forecasts", "demand_forecast_totals", "forecast_accuracy")
 
 
 @dg.multi_asset(specs=[served_spec(name, FEATURES, GROUP, KINDS) for name in TABLES], pool="warehouse")
-def demand_forecasts(context: dg.AssetExecutionContext, workspace: WorkspaceResource) -> Iterator[dg.MaterializeResult]:
+def demand_forecasts(
+    context: dg.AssetExecutionContext, workspace: WorkspaceResource
+) -> Iterator[dg.MaterializeResult]:
     """Forecast, and backtest the floors and the models on the way."""
     shop = workspace.open()
     if skip_reason(shop, "demand_forecasts"):
@@ -79,4 +81,6 @@ def _shown(shop: Workspace, made: DemandForecast) -> dict[str, dict[str, object]
 def _mean_accuracy(accuracy: pd.DataFrame) -> pd.DataFrame:
     whole = accuracy[(accuracy["segment"] == "all") & (accuracy["horizon"] == "all")]
     figures = ["wape", "wape_total", "bias", "rmsse", "pinball", "coverage_90_ratio"]
-    return whole.groupby(["model_name", "is_champion"], as_index=False)[figures].mean().sort_values("wape_total")
+    return (
+        whole.groupby(["model_name", "is_champion"], as_index=False)[figures].mean().sort_values("wape_total")
+    )

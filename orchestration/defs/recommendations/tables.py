@@ -17,8 +17,12 @@ PURCHASES, ITEMS, SESSIONS = "features.feat_purchases", "features.feat_skus", "f
 PAIRS, INTERACTIONS = "core.item_pairs", "core.daily_interactions"
 
 
-@dg.multi_asset(specs=[served_spec("popular_items", [PURCHASES, INTERACTIONS, ITEMS], GROUP, KINDS)], pool="warehouse")
-def popular_items(context: dg.AssetExecutionContext, workspace: WorkspaceResource) -> Iterator[dg.MaterializeResult]:
+@dg.multi_asset(
+    specs=[served_spec("popular_items", [PURCHASES, INTERACTIONS, ITEMS], GROUP, KINDS)], pool="warehouse"
+)
+def popular_items(
+    context: dg.AssetExecutionContext, workspace: WorkspaceResource
+) -> Iterator[dg.MaterializeResult]:
     """The fallback for everyone unknown."""
     shop = workspace.open()
     tables = [shop.table(name) for name in (PURCHASES, INTERACTIONS, ITEMS)]
@@ -26,8 +30,12 @@ def popular_items(context: dg.AssetExecutionContext, workspace: WorkspaceResourc
     yield from write_outputs(shop, {"popular_items": frame})
 
 
-@dg.multi_asset(specs=[served_spec("similar_items", [PAIRS, ITEMS, PURCHASES], GROUP, KINDS)], pool="warehouse")
-def similar_items(context: dg.AssetExecutionContext, workspace: WorkspaceResource) -> Iterator[dg.MaterializeResult]:
+@dg.multi_asset(
+    specs=[served_spec("similar_items", [PAIRS, ITEMS, PURCHASES], GROUP, KINDS)], pool="warehouse"
+)
+def similar_items(
+    context: dg.AssetExecutionContext, workspace: WorkspaceResource
+) -> Iterator[dg.MaterializeResult]:
     """Items like an item."""
     shop = workspace.open()
     frame = rec.similar_items(
@@ -41,7 +49,9 @@ def similar_items(context: dg.AssetExecutionContext, workspace: WorkspaceResourc
 
 
 @dg.multi_asset(specs=[served_spec("bundles", [PURCHASES, ITEMS], GROUP, KINDS)], pool="warehouse")
-def bundles(context: dg.AssetExecutionContext, workspace: WorkspaceResource) -> Iterator[dg.MaterializeResult]:
+def bundles(
+    context: dg.AssetExecutionContext, workspace: WorkspaceResource
+) -> Iterator[dg.MaterializeResult]:
     """Items bought together."""
     shop = workspace.open()
     if skip_reason(shop, "bundles"):
@@ -68,7 +78,9 @@ def customer_recommendations(
     yield from write_outputs(shop, {"customer_recommendations": frame})
 
 
-@dg.multi_asset(specs=[served_spec("session_recommendations", [SESSIONS, ITEMS], GROUP, KINDS)], pool="warehouse")
+@dg.multi_asset(
+    specs=[served_spec("session_recommendations", [SESSIONS, ITEMS], GROUP, KINDS)], pool="warehouse"
+)
 def session_recommendations(
     context: dg.AssetExecutionContext, workspace: WorkspaceResource
 ) -> Iterator[dg.MaterializeResult]:
@@ -107,7 +119,9 @@ def _evaluate(shop: Workspace, run_id: str) -> pd.DataFrame:
     as_of = shop.as_of()
     purchases, interactions, items = (shop.table(name) for name in (PURCHASES, INTERACTIONS, ITEMS))
     parts = [
-        rec.evaluate_sessions(shop.table(SESSIONS), as_of=as_of, run_id=run_id, time_zone=shop.shop.time_zone),
+        rec.evaluate_sessions(
+            shop.table(SESSIONS), as_of=as_of, run_id=run_id, time_zone=shop.shop.time_zone
+        ),
         rec.evaluate_customers(purchases, interactions, items, as_of=as_of, run_id=run_id),
         rec.evaluate_bundles(purchases, as_of=as_of, run_id=run_id),
     ]

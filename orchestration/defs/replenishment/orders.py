@@ -21,13 +21,17 @@ TABLES = ("inventory_policies", "replenishment_orders", "stock_risks")
 
 
 @dg.multi_asset(specs=[served_spec(name, INPUTS, GROUP, {"python"}) for name in TABLES], pool="warehouse")
-def replenishment(context: dg.AssetExecutionContext, workspace: WorkspaceResource) -> Iterator[dg.MaterializeResult]:
+def replenishment(
+    context: dg.AssetExecutionContext, workspace: WorkspaceResource
+) -> Iterator[dg.MaterializeResult]:
     """Policies, proposed orders and risks from the forecast of the protection period."""
     shop = workspace.open()
     if skip_reason(shop, "replenishment_orders"):
         yield from skip_outputs(shop, *TABLES)
         return
-    totals, forecasts = (shop.lake.read("ml", name).to_pandas() for name in ("demand_forecast_totals", "demand_forecasts"))
+    totals, forecasts = (
+        shop.lake.read("ml", name).to_pandas() for name in ("demand_forecast_totals", "demand_forecasts")
+    )
     supply, receipts, items = (shop.table(name) for name in INPUTS[2:])
     plan = plan_replenishment(
         totals,
@@ -40,5 +44,9 @@ def replenishment(context: dg.AssetExecutionContext, workspace: WorkspaceResourc
         params=ReplenishmentParams(),
         run_id=context.run_id,
     )
-    frames = {"inventory_policies": plan.policies, "replenishment_orders": plan.orders, "stock_risks": plan.risks}
+    frames = {
+        "inventory_policies": plan.policies,
+        "replenishment_orders": plan.orders,
+        "stock_risks": plan.risks,
+    }
     yield from write_outputs(shop, frames)

@@ -12,6 +12,7 @@ from orchestration.dbt_runs import run_dbt
 from orchestration.resources import WorkspaceResource
 
 MANIFEST = ensure_manifest()
+ALL, SERVED = "fqn:shopwright", "fqn:shopwright.serving"
 
 
 class ShopwrightTranslator(DagsterDbtTranslator):
@@ -31,24 +32,24 @@ TRANSLATOR = ShopwrightTranslator(settings=DagsterDbtTranslatorSettings(enable_c
 
 @dbt_assets(
     manifest=MANIFEST,
-    select="fqn:shopwright",
-    exclude="fqn:shopwright.serving",
+    select=ALL,
+    exclude=SERVED,
     name="warehouse",
     dagster_dbt_translator=TRANSLATOR,
     pool="warehouse",
 )
 def warehouse_models(context: dg.AssetExecutionContext, workspace: WorkspaceResource) -> Iterator[Any]:
     """Staging, intermediate, marts and features, with their tests as checks."""
-    yield from run_dbt(context, workspace.open())
+    yield from run_dbt(context, workspace.open(), ["--select", ALL, "--exclude", SERVED], TRANSLATOR)
 
 
 @dbt_assets(
     manifest=MANIFEST,
-    select="fqn:shopwright.serving",
+    select=SERVED,
     name="served_tables",
     dagster_dbt_translator=TRANSLATOR,
     pool="warehouse",
 )
 def serving_models(context: dg.AssetExecutionContext, workspace: WorkspaceResource) -> Iterator[Any]:
     """The served tables, as contracts say, with their tests as checks."""
-    yield from run_dbt(context, workspace.open())
+    yield from run_dbt(context, workspace.open(), ["--select", SERVED], TRANSLATOR)

@@ -14,8 +14,13 @@ from data_quality.contract import load_contract
 from orchestration.sources import SourceBindingError, bind_sources
 
 SETTINGS: dict[str, object] = {
-    "shop": "demo", "time_zone": "Europe/Berlin", "currency": "EUR", "default_location": "main",
-    "demand_period_days": 1, "as_of": date(2026, 3, 10), "run_id": "r",
+    "shop": "demo",
+    "time_zone": "Europe/Berlin",
+    "currency": "EUR",
+    "default_location": "main",
+    "demand_period_days": 1,
+    "as_of": date(2026, 3, 10),
+    "run_id": "r",
 }
 
 
@@ -32,7 +37,9 @@ def test_a_table_without_files_is_a_typed_view_without_rows(tmp_path: Path) -> N
         assert connection.execute("select count(*) from raw.orders").fetchall() == [(0,)]
     assert [(row[0], row[1].lower().replace(" ", "")) for row in described] == [
         *((c.name, c.type) for c in load_contract("fx_rates").columns),
-        ("_load_number", "bigint"), ("_file_id", "varchar"), ("_line", "bigint"),
+        ("_load_number", "bigint"),
+        ("_file_id", "varchar"),
+        ("_line", "bigint"),
     ]
 
 
