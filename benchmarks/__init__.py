@@ -1,1 +1,1 @@
-"""Measurements: speed, memory and accuracy, each written with date, cores, versions and load. One command: make bench."""
+"""Measurements of speed, memory and accuracy, each with date, cores, versions and load: ``make bench``."""

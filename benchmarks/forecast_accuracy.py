@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import forecast_data
-from benchmarks.machine import describe_machine
+from benchmarks.machine import data_folder, describe_machine
 from ml import evaluation
 from ml.forecasting import ForecastParams, forecast_demand
 from ml.forecasting.boosted import boosted_forecast
@@ -176,7 +176,7 @@ def summary(rows: list[dict[str, object]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder with online_retail/ and vn2/")
+    parser.add_argument("--data", type=Path, default=data_folder(), help="folder with online_retail/ and vn2/")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/forecast_accuracy.json"))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only", choices=["online_retail", "vn2"])

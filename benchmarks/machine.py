@@ -6,9 +6,10 @@ import importlib.metadata
 import os
 import platform
 from datetime import UTC, datetime
+from pathlib import Path
 
-PACKAGES = ("dagster", "dbt-core", "duckdb", "deltalake", "pyspark", "great-expectations", "lightgbm", "statsforecast",
-            "prophet", "scikit-learn", "pandas", "numpy", "pyarrow")  # fmt: skip
+PACKAGES = ("dagster", "dbt-core", "duckdb", "deltalake", "pyspark", "great-expectations", "lightgbm",
+            "statsforecast", "prophet", "scikit-learn", "pandas", "numpy", "pyarrow")  # fmt: skip
 
 
 def describe_machine() -> dict[str, object]:
@@ -21,3 +22,9 @@ def describe_machine() -> dict[str, object]:
         "python": platform.python_version(),
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
     }
+
+
+def data_folder() -> Path:
+    """Where the public data sets are: ``SHOPWRIGHT_TEST_DATA``, else ``../shared/data`` beside the project."""
+    root = Path(__file__).resolve().parents[1]
+    return Path(os.environ.get("SHOPWRIGHT_TEST_DATA", root.parent / "shared" / "data"))

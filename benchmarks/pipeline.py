@@ -1,7 +1,7 @@
 """The whole main job on the four shops, each in a fresh data home: seconds, peak memory, rows in and out.
 
-``python -m benchmarks.pipeline [--shop NAME ...]`` runs ``shopwright run`` as a user would, as its own process,
-and samples the memory of the process and all its children (Spark and dbt among them).
+``python -m benchmarks.pipeline [--shop NAME ...]`` runs ``shopwright run`` as a user would, as a process of
+its own, and samples the memory of the process and all its children (Spark and dbt among them).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 import duckdb
 import psutil
 
-from benchmarks.machine import describe_machine
+from benchmarks.machine import data_folder, describe_machine
 from feeds.ledger import Ledger
 from serving.store import Store
 
@@ -37,8 +37,7 @@ def main() -> None:
     parser.add_argument(
         "--data",
         type=Path,
-        default=Path(os.environ.get("SHOPWRIGHT_TEST_DATA", ROOT.parent / "shared" / "data")),
-    )
+        default=data_folder())
     parser.add_argument("--out", type=Path, default=RESULTS / "pipeline.json")
     chosen = parser.parse_args()
     results = json.loads(chosen.out.read_text()) if chosen.out.exists() else {}
@@ -47,7 +46,8 @@ def main() -> None:
             for name, measured in measure_shop(shop, Path(home), chosen.data).items():
                 results[name] = measured
                 print(
-                    f"{name}: {measured['seconds']:.1f} s (limit {LIMITS[name]}), peak {measured['peak_memory_mb']:,.0f} MB"
+                    f"{name}: {measured['seconds']:.1f} s (limit {LIMITS[name]}), "
+                    f"peak {measured['peak_memory_mb']:,.0f} MB"
                 )
                 chosen.out.parent.mkdir(parents=True, exist_ok=True)
                 chosen.out.write_text(json.dumps(results, indent=1) + "\n")
@@ -76,9 +76,8 @@ def _measure(home: Path, arguments: list[str], shop: str | None = None) -> dict[
         peak = _watch(process)
     seconds = time.perf_counter() - started
     if process.returncode:
-        raise SystemExit(
-            f"shopwright {' '.join(arguments)} ended with {process.returncode}:\n{(home / 'output.txt').read_text()[-3000:]}"
-        )
+        said = (home / "output.txt").read_text()[-3000:]
+        raise SystemExit(f"shopwright {' '.join(arguments)} ended with {process.returncode}:\n{said}")
     measured: dict[str, object] = {
         "machine": before,
         "seconds": round(seconds, 1),
@@ -114,11 +113,13 @@ def _rows(folder: Path) -> dict[str, object]:
         tables = store.tables()
     with duckdb.connect(str(folder / "published" / "serve.duckdb"), read_only=True) as published:
         accuracy = published.execute(
-            "select model_name, any_value(is_champion), any_value(is_floor), avg(wape), avg(wape_total), avg(bias) "
+            "select model_name, any_value(is_champion), any_value(is_floor), "
+            "avg(wape), avg(wape_total), avg(bias) "
             "from serving.forecast_accuracy where segment = 'all' and horizon = 'all' group by 1 order by 5"
         ).fetchall()
         recommended = published.execute(
-            "select surface, metric, model_name, value, is_served from serving.recommendation_accuracy order by all"
+            "select surface, metric, model_name, value, is_served "
+            "from serving.recommendation_accuracy order by all"
         ).fetchall()
     return {
         "ingested": _loads(folder / "ledger.sqlite"),

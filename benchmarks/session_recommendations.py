@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.machine import describe_machine
+from benchmarks.machine import data_folder, describe_machine
 from ml.recommendations.encoding import SessionLog
 from ml.recommendations.session_evaluation import OURS, SessionEvaluation, evaluate_log
 
@@ -65,7 +65,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path, default=data_folder())
     parser.add_argument(
         "--out", type=Path, default=Path(__file__).parent / "results" / "session_recommendations.json"
     )

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import forecast_data
-from benchmarks.machine import describe_machine
+from benchmarks.machine import data_folder, describe_machine
 from ml.forecasting.accuracy import residual_pools
 from ml.forecasting.backtest import backtest
 from ml.forecasting.calibration import ConformalQuantiles
@@ -145,7 +145,7 @@ def _row(name: str, weeks_back: int, ran: Replay, seconds: float) -> dict[str, o
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder with vn2/")
+    parser.add_argument("--data", type=Path, default=data_folder(), help="folder with vn2/")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/vn2_replay.json"))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument(

@@ -31,7 +31,7 @@ def arrived_since(workspace: Workspace, cursor: str | None) -> Arrived:
 
 
 def pending_days(workspace: Workspace) -> tuple[date, date] | None:
-    """First and last day of what no load has consumed yet, landed or not; ``None`` when nothing new says a day."""
+    """First and last day of what no load has consumed yet, landed or not; ``None`` if nothing new tells."""
     days = [feed_date(file.name) for file in _not_landed(workspace)]
     ledger = _ledger(workspace)
     if ledger:

@@ -1,4 +1,4 @@
-"""The dbt manifest, made anew exactly when the dbt project has changed; a stale one would describe another graph."""
+"""The dbt manifest, made anew exactly when the dbt project changed; a stale one describes another graph."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def ensure_manifest() -> Path:
     TARGET.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=TARGET) as scratch:
         _parse(Path(scratch))
-        # The mark goes first away and last back: a kill in between leaves no manifest that is taken for current.
+        # The mark goes first away and last back: a kill in between leaves no manifest taken for current.
         mark.unlink(missing_ok=True)
         for name in ("manifest.json", "partial_parse.msgpack", "semantic_manifest.json"):
             if (Path(scratch) / name).exists():

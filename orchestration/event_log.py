@@ -24,11 +24,12 @@ class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._batch = local()
         super().__init__(base_dir, inst_data)
-        self._db_lock = RLock()  # a batch holds the connections to two files at once
+        # A batch holds the connections to two files at once.
+        self._db_lock = RLock()  # type: ignore[assignment]  # the base class declares a Lock; used the same way
 
     @classmethod
     def from_config_value(
-        cls, inst_data: ConfigurableClassData | None, config_value: dict[str, Any]
+        cls, inst_data: ConfigurableClassData | None, config_value: Any
     ) -> BatchingSqliteEventLogStorage:
         """Built by Dagster from ``dagster.yaml``."""
         return cls(inst_data=inst_data, **config_value)

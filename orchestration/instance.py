@@ -12,7 +12,7 @@ from orchestration.workspace import Workspace
 
 
 def dagster_home(workspace: Workspace) -> Path:
-    """The shop's Dagster home, with its ``dagster.yaml`` written; ``DAGSTER_HOME`` points at it afterwards."""
+    """The shop's Dagster home, with its ``dagster.yaml`` written; ``DAGSTER_HOME`` points at it then."""
     home = workspace.folder / "dagster"
     home.mkdir(parents=True, exist_ok=True)
     (home / "dagster.yaml").write_text(yaml.safe_dump(_configuration(home), sort_keys=False))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -34,7 +35,7 @@ def write_outputs(
     """Write each table and yield its result with row count, a few rows, and what ``shown`` adds."""
     for name, frame in frames.items():
         rows = workspace.write_ml(name, frame)
-        metadata: dict[str, object] = {"dagster/row_count": rows, **(shown or {}).get(name, {})}
+        metadata: dict[str, Any] = {"dagster/row_count": rows, **(shown or {}).get(name, {})}
         if rows:
             metadata["sample"] = table_md(frame, rows=5)
         yield dg.MaterializeResult(asset_key=["ml", name], metadata=metadata)

@@ -21,7 +21,7 @@ def range_tags(first: date, last: date) -> dict[str, str]:
 
 
 def days_of(context: dg.AssetExecutionContext) -> tuple[date | None, date | None]:
-    """First and last day that the run is about; ``None`` twice for a run without days, which takes all that is new."""
+    """First and last day that the run is about; ``None`` twice for a run without days: it takes all new."""
     tags = context.run.tags
     first = tags.get("dagster/asset_partition_range_start", tags.get("dagster/partition"))
     last = tags.get("dagster/asset_partition_range_end", tags.get("dagster/partition"))

@@ -10,7 +10,7 @@ CLASSES = ("high", "normal", "low", "blocked", "waiting_stock")
 
 
 def queue_png(priorities: pd.DataFrame) -> bytes:
-    """Open orders by location and class, as stacked bars. ``priorities`` has the columns of ``order_priorities``."""
+    """Open orders by location and class, as stacked bars. ``priorities`` are rows of ``order_priorities``."""
     counts = priorities.groupby(["location_id", "priority_class"], as_index=False).size()
     bars = (
         alt.Chart(counts)
@@ -25,7 +25,7 @@ def queue_png(priorities: pd.DataFrame) -> bytes:
 
 
 def funnel_png(funnel: pd.DataFrame) -> bytes:
-    """Sessions by stage over the last 28 days with data; ``funnel`` has columns stage and sessions, in order."""
+    """Sessions by stage over the last 28 days with data; ``funnel`` has stage and sessions, in order."""
     bars = (
         alt.Chart(funnel)
         .mark_bar()

@@ -1,4 +1,4 @@
-"""The last step of set-up: parse the dbt project, find or make a Java for Spark, so that later runs need no network."""
+"""The last step of set-up: parse the dbt project, find a Java for Spark; later runs need no network."""
 
 from __future__ import annotations
 

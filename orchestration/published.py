@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -15,7 +16,7 @@ from serving.publish import publish_warehouse
 
 
 def publish_run(context: dg.AssetExecutionContext, workspace: Workspace) -> Manifest:
-    """Publish the warehouse as the run left it. An older run cannot publish over a newer one: its number is its start."""
+    """Publish the warehouse as the run left it. Its number is its start: older runs cannot overtake."""
     record = context.instance.get_run_record_by_id(context.run_id)
     if record is None:
         raise RuntimeError(f"Dagster does not know its own run {context.run_id}.")
@@ -37,12 +38,12 @@ def publish_run(context: dg.AssetExecutionContext, workspace: Workspace) -> Mani
     )
 
 
-def generation_metadata(workspace: Workspace, manifest: Manifest) -> dict[str, object]:
+def generation_metadata(workspace: Workspace, manifest: Manifest) -> dict[str, Any]:
     """Tables with rows, and where they lie."""
     rows = pd.DataFrame(
         [(t.name, t.rows, t.bytes) for t in manifest.tables], columns=["table", "rows", "bytes"]
     )
-    told: dict[str, object] = {
+    told: dict[str, Any] = {
         "dagster/row_count": int(rows["rows"].sum()),
         "as_of": manifest.run.as_of.isoformat(),
         "file": dg.MetadataValue.path(str(workspace.published / "serve.duckdb")),

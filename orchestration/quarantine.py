@@ -15,6 +15,7 @@ def quarantined(workspace: Workspace, feed: str | None = None) -> list[tuple[obj
     with duckdb.connect() as connection:
         return connection.execute(
             "select feed, load_number, rule, field, file_name, count(*), min(line), any_value(message) "
-            "from read_parquet($files) group by all order by count(*) desc, feed, load_number, rule, field, file_name",
+            "from read_parquet($files) group by all "
+            "order by count(*) desc, feed, load_number, rule, field, file_name",
             {"files": files},
         ).fetchall()

@@ -58,7 +58,7 @@ def run_shop(workspace: Workspace) -> RunOutcome:
 
 
 def _check_sources(workspace: Workspace) -> None:
-    """Refuse to start on a shop none of whose sources exists: a wrong path should not look like a quiet day."""
+    """Refuse to start on a shop none of whose sources exists: a wrong path must not look like a quiet day."""
     if any(source.path.exists() for source in workspace.shop.sources) or workspace.lake.names("raw"):
         return
     tried = sorted({str(path) for source in workspace.shop.sources for path in source.paths})

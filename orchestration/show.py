@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -32,10 +32,10 @@ def picture(png: bytes) -> dg.MarkdownMetadataValue:
     return dg.MetadataValue.md(f"![picture](data:image/png;base64,{base64.b64encode(png).decode()})")
 
 
-def suite_metadata(suite: SuiteResult) -> Mapping[str, object]:
+def suite_metadata(suite: SuiteResult) -> dict[str, Any]:
     """Counts of a suite and, for what failed, up to five masked example rows each."""
     failed = [check for check in suite.checks if not check.success]
-    told: dict[str, object] = {
+    told: dict[str, Any] = {
         "rows": suite.n_rows,
         "rows_judged": suite.n_judged,
         "checks": len(suite.checks),

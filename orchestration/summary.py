@@ -59,8 +59,10 @@ def _published(workspace: Workspace, store: Store) -> Table:
 
 def _accuracy(store: Store) -> Iterator[Table]:
     forecasts = store.query(
-        "select model_name, is_champion, is_floor, avg(wape) as wape, avg(wape_total) as wape_total, avg(bias) as bias "
-        "from serving.forecast_accuracy where segment = 'all' and horizon = 'all' group by all order by wape_total"
+        "select model_name, is_champion, is_floor, "
+        "avg(wape) as wape, avg(wape_total) as wape_total, avg(bias) as bias "
+        "from serving.forecast_accuracy where segment = 'all' and horizon = 'all' "
+        "group by all order by wape_total"
     )
     if forecasts:
         table = Table(

@@ -84,8 +84,8 @@ class Workspace:
         days = [day for feed, column in CLOCKS.items() if (day := self._last_day(feed, column))]
         if not days:
             raise NothingIngested(
-                f"No row of {', '.join(CLOCKS)} has been accepted for shop {self.shop.name!r}, so the day is unknown. "
-                "Check that its feeds are where its YAML file says, or set --as-of."
+                f"No row of {', '.join(CLOCKS)} has been accepted for shop {self.shop.name!r}, "
+                "so the day is unknown. Check that its feeds are where its YAML file says, or set --as-of."
             )
         return max(days) + timedelta(days=self.shop.demand_period_days - 1)
 
@@ -129,7 +129,7 @@ class Workspace:
         return as_of
 
     def table(self, name: str, columns: Sequence[str] = ("*",)) -> pd.DataFrame:
-        """A warehouse table such as ``features.feat_skus`` as a frame; the file is open only while it is read."""
+        """A warehouse table such as ``features.feat_skus`` as a frame; the file is open only while read."""
         with _connect(self.warehouse) as connection:
             return connection.execute(f"select {', '.join(columns)} from {name}").df()
 

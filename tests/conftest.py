@@ -1,4 +1,4 @@
-"""What every test may share: the real data where it is present, one small simulated shop, one Spark session."""
+"""What every test may share: the real data, where it is present."""
 
 from __future__ import annotations
 

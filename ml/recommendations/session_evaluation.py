@@ -57,12 +57,14 @@ def evaluate_log(
     k: int = 20,
     max_sessions: int | None = None,
     time_queries: int = 0,
+    max_tuning_queries: int = 2_000,
 ) -> SessionEvaluation:
     """Predict every next item of the last ``test_share`` sessions from the sessions before them.
 
     Items are revealed one at a time; the rank is over all items of the training part. Test steps on items
     that the training part does not know are dropped and counted. ``max_sessions`` caps the test sessions
-    (evenly spread); ``time_queries`` single answers of ours are timed.
+    (evenly spread) and ``max_tuning_queries`` the cases that choose our settings; ``time_queries`` single answers
+    of ours are timed.
     """
     n_train = int(len(log) * (1 - test_share))
     if n_train == 0 or n_train == len(log):
@@ -71,7 +73,7 @@ def evaluate_log(
     known = np.bincount(train.items, minlength=len(log.skus)) > 0
     usable = test.only(known)
     result = SessionEvaluation(
-        settings=choose_settings(train, k=k),
+        settings=choose_settings(train, max_queries=max_tuning_queries, k=k),
         n_train_sessions=n_train,
         n_test_sessions=len(usable),
         n_unknown_steps=len(test.items) - len(usable.items),

@@ -1,6 +1,7 @@
 """Sessions, item pairs and daily interactions, made by one launched Spark process."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 
@@ -8,7 +9,7 @@ from data_quality.contract import all_contracts
 from orchestration.resources import WorkspaceResource
 from orchestration.spark_runs import launch_spark
 
-CORE = [contract for contract in all_contracts("core")]
+CORE = all_contracts("core")
 
 
 @dg.multi_asset(
@@ -34,7 +35,7 @@ def event_tables(
     skipped = opened.missing("events") and opened.missing("order_lines")
     rows = launch_spark(context, opened, pipes)
     for contract in CORE:
-        metadata: dict[str, object] = {"dagster/row_count": rows[contract.name]}
+        metadata: dict[str, Any] = {"dagster/row_count": rows[contract.name]}
         if skipped:
             metadata["skipped"] = skipped
         yield dg.MaterializeResult(asset_key=["core", contract.name], metadata=metadata)

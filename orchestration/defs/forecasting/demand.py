@@ -60,22 +60,25 @@ def _forecast(shop: Workspace, run_id: str) -> DemandForecast:
 
 
 def _shown(shop: Workspace, made: DemandForecast) -> dict[str, dict[str, object]]:
-    """Pictures for a person: the whole shop, the best-selling item with its band, and the backtest by horizon."""
+    """Pictures for a person: the whole shop, the best seller with its band, and the backtest by horizon."""
     if made.forecasts.empty:
         return {}
     history = shop.table(HISTORY)
-    best = made.forecasts.groupby(["sku", "location_id"])["units_mean"].sum().idxmax()
-    band = forecast_band_png(history, made.forecasts, sku=best[0], location_id=best[1])
-    return {
+    units = made.forecasts.groupby(["sku", "location_id"], as_index=False)["units_mean"].sum()
+    best = units.loc[units["units_mean"].idxmax()]
+    band = forecast_band_png(history, made.forecasts, sku=best["sku"], location_id=best["location_id"])
+    shown: dict[str, dict[str, object]] = {
         "demand_forecasts": {
             "whole_shop": picture(total_forecast_png(history, made.forecasts)),
             "best_seller": picture(band),
-        },
-        "forecast_accuracy": {
+        }
+    }
+    if not made.accuracy.empty:  # a young shop has no history to hold out
+        shown["forecast_accuracy"] = {
             "by_horizon": picture(backtest_by_horizon_png(made.backtest)),
             "backtest": table_md(_mean_accuracy(made.accuracy)),
-        },
-    }
+        }
+    return shown
 
 
 def _mean_accuracy(accuracy: pd.DataFrame) -> pd.DataFrame:

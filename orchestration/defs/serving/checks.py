@@ -1,4 +1,4 @@
-"""The boundary on the way out: every served table is judged by its contract before a generation is published."""
+"""The boundary on the way out: every served table is judged by its contract before it is published."""
 
 from __future__ import annotations
 
@@ -31,5 +31,5 @@ def served_contracts(workspace: WorkspaceResource) -> Iterator[dg.AssetCheckResu
             check_name=CHECK,
             asset_key=["serving", contract.name],
             passed=suite.success,
-            metadata=dict(suite_metadata(suite)),
+            metadata=suite_metadata(suite),
         )

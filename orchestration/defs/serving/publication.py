@@ -33,7 +33,7 @@ MARTS = (
     pool="warehouse",
 )
 def generation(context: dg.AssetExecutionContext, workspace: WorkspaceResource) -> dg.MaterializeResult:
-    """What BI tools and operational systems read: an immutable file of marts and served tables. One generation a run."""
+    """What other systems read: an immutable file of marts and served tables. One generation a run."""
     opened = workspace.open()
     manifest = publish_run(context, opened)
     return dg.MaterializeResult(metadata=generation_metadata(opened, manifest))
