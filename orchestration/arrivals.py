@@ -9,6 +9,7 @@ from datetime import date
 
 from feeds.connectors.files import FoundFile, feed_date, find_files
 from feeds.ledger import Ledger
+from feeds.shop import Source
 from orchestration.workspace import Workspace
 
 
@@ -41,6 +42,17 @@ def pending_days(workspace: Workspace) -> tuple[date, date] | None:
     return _span(days)
 
 
+def has_files(workspace: Workspace) -> bool:
+    """Whether any file lies in the folder of any source, taken before or not."""
+    return any(_found(source) for source in workspace.shop.sources)
+
+
+def _found(source: Source) -> list[FoundFile]:
+    if not source.path.exists():
+        return []
+    return list(find_files(source.path, source.pattern, source.format, source.settle_seconds))
+
+
 def _ledger(workspace: Workspace) -> Ledger | None:
     path = workspace.folder / "ledger.sqlite"
     return Ledger(path) if path.exists() else None
@@ -50,11 +62,8 @@ def _not_landed(workspace: Workspace) -> list[FoundFile]:
     ledger = _ledger(workspace)
     new: list[FoundFile] = []
     for source in workspace.shop.sources:
-        if not source.path.exists():
-            continue
         seen = ledger.sightings(source.name) if ledger else {}
-        found = find_files(source.path, source.pattern, source.format, source.settle_seconds)
-        new += [f for f in found if seen.get(f.name, (0, 0, ""))[:2] != (f.size, f.mtime_ns)]
+        new += [f for f in _found(source) if seen.get(f.name, (0, 0, ""))[:2] != (f.size, f.mtime_ns)]
     return new
 
 

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from orchestration.settings import PROJECT_ROOT, export, settings
@@ -48,7 +49,7 @@ def main() -> None:
     try:
         app()
     except known as wrong:
-        err.print(f"[bold red]error:[/] {wrong}", highlight=False, soft_wrap=True)
+        err.print(f"[bold red]error:[/] {escape(str(wrong))}", highlight=False, soft_wrap=True)
         sys.exit(2)
 
 
@@ -111,9 +112,9 @@ def doctor(shop: ShopOption = "demo", feeds: FeedsOption = None) -> None:
     findings = examine(settings())
     for finding in findings:
         mark = "[green]ok[/]  " if finding.ok else "[red]fail[/]"
-        out.print(f"{mark} {finding.subject}: {finding.told}", highlight=False, soft_wrap=True)
+        out.print(f"{mark} {finding.subject}: {escape(finding.told)}", highlight=False, soft_wrap=True)
         if finding.remedy:
-            out.print(f"     -> {finding.remedy}", highlight=False, soft_wrap=True)
+            out.print(f"     -> {escape(finding.remedy)}", highlight=False, soft_wrap=True)
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)
 
@@ -122,7 +123,7 @@ def doctor(shop: ShopOption = "demo", feeds: FeedsOption = None) -> None:
 def config() -> None:
     """Show the settings, secrets redacted."""
     for name, value in settings().shown().items():
-        out.print(f"SHOPWRIGHT_{name.upper()}={value}", highlight=False, soft_wrap=True)
+        out.print(f"SHOPWRIGHT_{name.upper()}={value}", highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -186,7 +187,7 @@ def quarantine_list(
 
     table = Table("feed", "load", "rule", "field", "file", "rows", "first line", "message")
     for row in quarantined(Workspace.of(settings()), feed):
-        table.add_row(*map(str, row))
+        table.add_row(*(escape(str(value)) for value in row))
     out.print(table)
 
 

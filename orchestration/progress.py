@@ -14,7 +14,8 @@ class _StepsOnly(logging.Filter):
             "dagster_event"
         )
         if event is None:
-            return record.levelno >= logging.WARNING
+            # A step that cannot run because another failed adds nothing to that failure.
+            return record.levelno >= logging.WARNING and "Dependencies for step" not in record.getMessage()
         return event.event_type_value in {"STEP_SUCCESS", "STEP_FAILURE", "STEP_UP_FOR_RETRY"}
 
 

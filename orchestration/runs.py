@@ -11,7 +11,7 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.arrivals import pending_days
+from orchestration.arrivals import has_files, pending_days
 from orchestration.instance import open_instance
 from orchestration.partitions import range_tags
 from orchestration.workspace import Workspace
@@ -58,13 +58,16 @@ def run_shop(workspace: Workspace) -> RunOutcome:
 
 
 def _check_sources(workspace: Workspace) -> None:
-    """Refuse to start on a shop none of whose sources exists: a wrong path must not look like a quiet day."""
-    if any(source.path.exists() for source in workspace.shop.sources) or workspace.lake.names("raw"):
+    """Refuse to start where no file was ever given: a wrong path must not look like a quiet day."""
+    if workspace.lake.names("raw") or has_files(workspace):
         return
-    tried = sorted({str(path) for source in workspace.shop.sources for path in source.paths})
+    sources = workspace.shop.sources
+    exists = any(source.path.exists() for source in sources)
+    tried = sorted({str(path) for source in sources for path in source.paths})
     raise CannotStart(
-        f"None of the sources of shop {workspace.shop.name!r} exists; tried {', '.join(tried[:4])}"
-        f"{' and others' if len(tried) > 4 else ''}. Give the folder of its feeds with --feeds"
+        f"{'There is no file in' if exists else 'None exists of'} the sources of shop {workspace.shop.name!r}; "
+        f"tried {', '.join(tried[:4])}{' and others' if len(tried) > 4 else ''}. "
+        "Give the folder of its feeds with --feeds"
         f"{', or make one with: shopwright simulate' if workspace.shop.name == 'demo' else ''}."
     )
 

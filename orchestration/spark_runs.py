@@ -15,6 +15,7 @@ from data_quality.contract import all_contracts
 from orchestration.workspace import Workspace
 from transforms.java import spark_environment
 
+LAST_LINES = 15
 INPUTS = ("events", "order_lines")
 
 
@@ -37,16 +38,31 @@ def launch_spark(
     try:
         plan = _plan(workspace, inputs, scratch)
         environment = {**os.environ, **spark_environment(workspace.home / "java")}
-        pipes.run(
-            context=context.op_execution_context,
-            command=[sys.executable, "-m", "transforms", "--plan", str(plan)],
-            env=environment,
-        )
+        _run(context, pipes, plan, environment, log=workspace.folder / "spark" / "last_run.log")
         return {
             contract.name: _commit(workspace, contract.name, scratch) for contract in all_contracts("core")
         }
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _run(
+    context: dg.AssetExecutionContext,
+    pipes: dg.PipesSubprocessClient,
+    plan: Path,
+    environment: dict[str, str],
+    log: Path,
+) -> None:
+    """Run the process; what it and its Java print goes to ``log``, and its end into the error of a failure."""
+    log.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "transforms", "--plan", str(plan), "--log", str(log)]
+    try:
+        pipes.run(context=context.op_execution_context, command=command, env=environment)
+    # Dagster does not export the error that it raises here.
+    except Exception as error:
+        printed = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
+        last = "\n".join(printed[-LAST_LINES:]) or "nothing"
+        raise dg.Failure(f"The Spark process failed: {error}. It last printed (all of it: {log}):\n{last}") from error
 
 
 def _files(workspace: Workspace, feed: str) -> list[str]:

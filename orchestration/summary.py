@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from data_quality.contract import all_contracts
@@ -17,7 +18,7 @@ from serving.store import Store
 def print_summary(console: Console, workspace: Workspace, outcome: RunOutcome) -> None:
     """Print what the run did. Reads the published generation, as any outsider would."""
     console.rule(f"{workspace.shop.title}")
-    console.print(_ingested(outcome))
+    console.print(_ingested(workspace, outcome))
     if not outcome.success:
         _print_failure(console, workspace, outcome)
         return
@@ -28,20 +29,22 @@ def print_summary(console: Console, workspace: Workspace, outcome: RunOutcome) -
     _print_where_next(console, workspace, outcome)
 
 
-def _ingested(outcome: RunOutcome) -> Table:
+def _ingested(workspace: Workspace, outcome: RunOutcome) -> Table:
     table = Table(title="Ingested", title_justify="left")
-    for name in ("feed", "files", "rows read", "accepted", "deduplicated", "quarantined", "filtered", "note"):
-        table.add_column(name, justify="left" if name in ("feed", "note") else "right")
+    counted = ("files", "rows read", "accepted", "deduplicated", "quarantined", "filtered")
+    table.add_column("feed", min_width=max(len(contract.name) for contract in all_contracts("feeds")))
+    for name in counted:
+        table.add_column(name, justify="right")
+    table.add_column("note")
     for contract in all_contracts("feeds"):
         told = outcome.materialised.get(f"raw/{contract.name}")
         if told is None:
-            table.add_row(contract.name, *["-"] * 6, "skipped: the shop has no such feed")
+            missing = workspace.shop.missing_reason(contract.name)
+            note = "skipped: the shop has no such feed" if missing else "not loaded, see below"
+            table.add_row(contract.name, *["-"] * len(counted), note)
             continue
-        counts = [
-            f"{told.get(n, 0):,}"
-            for n in ("files", "rows_read", "accepted", "deduplicated", "quarantined", "filtered")
-        ]
-        table.add_row(contract.name, *counts, str(told.get("skipped", "")))
+        counts = [f"{told.get(name.replace(' ', '_'), 0):,}" for name in counted]
+        table.add_row(contract.name, *counts, escape(str(told.get("skipped", ""))))
     return table
 
 
@@ -96,7 +99,7 @@ def _number(value: float | None) -> str:
 def _print_failure(console: Console, workspace: Workspace, outcome: RunOutcome) -> None:
     console.print("[bold red]The run did not finish.[/] What was published before is still what readers see.")
     for step, cause in outcome.failed_steps.items():
-        console.print(f"[bold]{step}[/]: {cause}", highlight=False, markup=True)
+        console.print(f"[bold]{step}[/]: {escape(cause)}", highlight=False, soft_wrap=True)
     for check in outcome.failed_checks:
         console.print(f"check failed: {check}", highlight=False)
     console.print(f"Look closer: shopwright dev --shop {workspace.shop.name}, run {outcome.run_id}")

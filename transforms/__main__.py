@@ -35,6 +35,8 @@ class JobFailedError(RuntimeError):
 def main(arguments: list[str] | None = None) -> int:
     """Run the jobs that the command line asks for; the exit code."""
     options = _parser().parse_args(arguments)
+    if options.log is not None:
+        _print_to(options.log)
     jobs = tuple(job for job in options.jobs.split(",") if job)
     with _pipes() as pipes:
         try:
@@ -84,6 +86,15 @@ def _failed(error: Exception, code: int, pipes: PipesContext | None) -> int:
     return code
 
 
+def _print_to(log: Path) -> None:
+    """Send what this process prints to a file, from here on; the Java that it starts inherits that."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w", encoding="utf-8") as file:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+            os.dup2(file.fileno(), stream.fileno())
+
+
 @contextmanager
 def _pipes() -> Iterator[PipesContext | None]:
     """The channel to Dagster when it launched this process, else None."""
@@ -100,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--plan", type=Path, required=True, help="JSON file: inputs, outputs, as_of, scratch")
     parser.add_argument("--jobs", default=",".join(JOBS), help=f"comma-separated, of {', '.join(JOBS)}")
+    parser.add_argument("--log", type=Path, help="file for all that this process and its Java would print")
     return parser
 
 

@@ -22,6 +22,9 @@ CORES_OF_A_SMALL_MACHINE = 4
 QUICK_START_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:MetaspaceSize=256m"
 # A day of a shop is small: few partitions keep two cores busy, and adaptive execution merges the rest.
 SHUFFLE_PARTITIONS = 4
+# Spark's own bound of 128 makes it sort the actions of nearly every shop a second time. A session's share is
+# about a kilobyte, so this is well within the memory of the driver.
+GROUPS_GATHERED_IN_MEMORY = 65_536
 # Above this many files Spark lists them in a job of its own, which costs a second for nothing on known files.
 FILES_LISTED_BY_THE_DRIVER = 100_000
 
@@ -54,6 +57,11 @@ def sql_settings(partitions: int) -> dict[str, str]:
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         # With it every column expression looks up its line of Python, and failures are logged twice.
         "spark.python.sql.dataFrameDebugging.enabled": "false",
+        # A table that is kept stays partitioned by visitor, as it was made: what is grouped by the visitor and
+        # more finds it so, and needs no shuffle of its own.
+        "spark.sql.optimizer.canChangeCachedPlanOutputPartitioning": "false",
+        # Lists and sets are gathered in memory up to so many groups a task; beyond, all rows are sorted first.
+        "spark.sql.objectHashAggregate.sortBased.fallbackThreshold": str(GROUPS_GATHERED_IN_MEMORY),
         # What is kept between jobs is read a few times within seconds; packing it costs more than it saves.
         "spark.sql.inMemoryColumnarStorage.compressed": "false",
         # Readers of the lake expect microseconds with a zone, not Spark's historical 96-bit timestamps.

@@ -45,39 +45,43 @@ def with_sessions(events: DataFrame, params: SessionParams = SessionParams()) ->
     """
     in_order = Window.partitionBy("visitor_id", "source_session_id").orderBy("occurred_at", "event_id")
     so_far = in_order.rowsBetween(Window.unboundedPreceding, Window.currentRow)
-    idle = F.unix_micros("occurred_at") - F.unix_micros(F.lag("occurred_at").over(in_order))
-    starts_session = F.coalesce(idle > params.gap_minutes * 60 * MICROSECONDS, F.lit(True))
-    numbered = (
-        without_repeats(events)
-        .withColumn("starts_session", starts_session)
-        .withColumn("visit_number", F.row_number().over(in_order))
-    )
-    # Both grow in this order, so the greatest so far is that of the session's first action.
-    started_micros = F.max(F.when(F.col("starts_session"), F.unix_micros("occurred_at"))).over(so_far)
+    named = F.concat_ws("|", "visitor_id", "source_session_id", F.unix_micros("occurred_at").cast("string"))
+    # What holds at the first action of a session is carried on to the others: a hash a session, not an action.
+    session_id = F.last(F.when(F.col("starts_session"), F.sha2(named, 256)), ignorenulls=True).over(so_far)
     first_number = F.max(F.when(F.col("starts_session"), F.col("visit_number"))).over(so_far)
-    named = F.concat_ws("|", "visitor_id", "source_session_id", F.col("started_micros").cast("string"))
     return (
-        numbered.withColumns({"started_micros": started_micros, "first_number": first_number})
-        .withColumn("session_id", F.sha2(named, 256))
+        _numbered(events, params)
+        .withColumns({"session_id": session_id, "first_number": first_number})
         .withColumn("position", (F.col("visit_number") - F.col("first_number") + 1).cast("bigint"))
-        .drop("starts_session", "visit_number", "started_micros", "first_number")
+        .drop("starts_session", "visit_number", "first_number")
     )
 
 
-def without_repeats(events: DataFrame) -> DataFrame:
-    """The actions of each visitor side by side, without those that the source delivered a second time.
+def _numbered(events: DataFrame, params: SessionParams) -> DataFrame:
+    """The actions of each visitor in order, numbered, without those that the source delivered a second time.
 
     A second delivery has the visitor, instant and ``event_id`` of the first, so it lies next to it in the
-    order that sessions need anyway. Events that share an identifier but differ are the contract's to refuse.
+    order that sessions need anyway, takes no number of its own, and changes no pause. Events that share an
+    identifier but differ are the contract's to refuse.
     """
     in_order = Window.partitionBy("visitor_id", "source_session_id").orderBy("occurred_at", "event_id")
-    is_repeat = F.lag("event_id").over(in_order) == F.col("event_id")
+    idle = F.unix_micros("occurred_at") - F.col("previous_micros")
+    is_repeat = (idle == 0) & (F.col("previous_event_id") == F.col("event_id"))
     # One shuffle for all that follows: whatever is grouped by the visitor and more needs no other.
     return (
         events.repartition("visitor_id")
-        .withColumn("is_repeat", F.coalesce(is_repeat, F.lit(False)))
-        .where(~F.col("is_repeat"))
-        .drop("is_repeat")
+        .withColumns(
+            {
+                "previous_event_id": F.lag("event_id").over(in_order),
+                "previous_micros": F.unix_micros(F.lag("occurred_at").over(in_order)),
+                "visit_number": F.dense_rank().over(in_order),
+            }
+        )
+        .where(~F.coalesce(is_repeat, F.lit(False)))
+        .withColumn(
+            "starts_session", F.coalesce(idle > params.gap_minutes * 60 * MICROSECONDS, F.lit(True))
+        )
+        .drop("previous_event_id", "previous_micros")
     )
 
 

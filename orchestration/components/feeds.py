@@ -55,7 +55,7 @@ def _absent_feed(contract: Contract, shop: Shop) -> dg.AssetSpec:
         group_name=contract.domain,
         owners=["team:ingestion"],
         kinds={"deltalake"},
-        description=f"Skipped: {reason}. {contract.description}",
+        description=f"Skipped: {reason}. {contract.description} {contract.grain}",
         metadata={"skipped": reason},
     )
 

@@ -40,23 +40,34 @@ def bundles_only(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_warehouse(path, [load_contract("bundles", "served")])
 
 
+def write_marked(folder: Path, unmarked: Path, marker: int) -> Path:
+    """A warehouse whose marts and bundles carry the number of their run."""
+    path = folder / f"warehouse_{marker}.duckdb"
+    shutil.copy(unmarked, path)
+    with closing(duckdb.connect(str(path))) as connection:
+        connection.execute(
+            "create table marts.fct_orders as "
+            f"select i as order_id, {marker} as marker from range(2000) t(i);"
+            "create table marts.dim_markers as select distinct marker from marts.fct_orders;"
+            f"update serving.bundles set run_id = '{marker}'"
+        )
+    return path
+
+
 @pytest.fixture
 def warehouse(tmp_path: Path, unmarked_warehouse: Path) -> Callable[[int], Path]:
-    """A function that writes a warehouse whose marts and bundles carry the number of their run."""
+    """A function that writes a marked warehouse."""
+    return lambda marker: write_marked(tmp_path, unmarked_warehouse, marker)
 
-    def build(marker: int) -> Path:
-        path = tmp_path / f"warehouse_{marker}.duckdb"
-        shutil.copy(unmarked_warehouse, path)
-        with closing(duckdb.connect(str(path))) as connection:
-            connection.execute(
-                "create table marts.fct_orders as "
-                f"select i as order_id, {marker} as marker from range(2000) t(i);"
-                "create table marts.dim_markers as select distinct marker from marts.fct_orders;"
-                f"update serving.bundles set run_id = '{marker}'"
-            )
-        return path
 
-    return build
+@pytest.fixture(scope="session")
+def published_twice(tmp_path_factory: pytest.TempPathFactory, unmarked_warehouse: Path) -> Path:
+    """Generations 1 and 2, published once for all tests: to copy, never to change."""
+    folder = tmp_path_factory.mktemp("published_twice")
+    for number in (1, 2):
+        run = RunInfo(f"run-{number}", number, FIRST_DATE, "demo")
+        publish_warehouse(write_marked(folder, unmarked_warehouse, number), folder / "published", run=run)
+    return folder / "published"
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ N_ORDERS = 2000
 NOT_BUILT = {
     f"serving.{c.name}": "not part of the drill" for c in all_contracts("served") if c.name != "bundles"
 }
-PAUSE_SECONDS = {"store": 0.004, "parquet": 0.01, "bi": 0.04}
+PAUSE_SECONDS = {"store": 0.03, "parquet": 0.06, "bi": 0.15}
 """Rest of each reader between two reads, so that a short drill ends soon; in a long one there is none."""
 LONG_DRILL = 5
 

@@ -12,13 +12,12 @@ from serving.publish import publish_warehouse, recover, status
 from serving.store import Store
 
 OFFSETS = 50
+STORE_OPENED_AT_EVERY = 7  # opening a store costs more than all other looks together
 
 
 @pytest.fixture
-def two_generations(publish_marker, published) -> Path:
-    for number in (1, 2):
-        publish_marker(number)
-    return published
+def two_generations(published_twice, published) -> Path:
+    return shutil.copytree(published_twice, published, symlinks=True)
 
 
 def spread(path: Path) -> list[int]:
@@ -54,11 +53,12 @@ def test_every_damaged_file_of_a_generation_is_detected(two_generations, name, h
 def test_every_damaged_pointer_is_detected_and_readers_still_read_a_whole_generation(two_generations, how):
     pointer = two_generations / POINTER_FILE
     original = pointer.read_bytes()
-    for offset in spread(pointer):
+    for number, offset in enumerate(spread(pointer)):
         damage(pointer, offset, how)
         assert status(two_generations).problems, f"byte {offset} {how} unseen"
-        with Store(two_generations) as store:
-            assert store.query("select distinct marker from marts.fct_orders") == [{"marker": 2}]
+        if number % STORE_OPENED_AT_EVERY == 0:
+            with Store(two_generations) as store:
+                assert store.query("select distinct marker from marts.fct_orders") == [{"marker": 2}]
         pointer.write_bytes(original)
 
 

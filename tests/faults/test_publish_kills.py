@@ -67,8 +67,9 @@ def test_a_kill_at_any_step_leaves_the_old_generation_or_the_new_one(drill):
     assert_no_reader_noticed(report, at_least=50)
 
 
-def test_of_two_publishers_at_once_the_newer_run_is_live_in_the_end(drill):
-    report = drill("rivals", 3)
+@pytest.mark.parametrize("rounds", [2, pytest.param(15, marks=pytest.mark.chaos)])
+def test_of_two_publishers_at_once_the_newer_run_is_live_in_the_end(drill, rounds):
+    report = drill("rivals", rounds)
     for outcome in report["outcomes"]:
         older, newer = outcome["exits"]
         assert newer == 0, outcome

@@ -1,0 +1,54 @@
+"""What a shop without a feed cannot have, and the reason it is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from data_quality.contract import all_contracts
+from orchestration.needs import NEEDED_BY_MARTS, NEEDED_FEEDS, skip_reason, skipped_tables
+from orchestration.settings import Settings
+from orchestration.workspace import Workspace
+
+
+def workspace(shop: str) -> Workspace:
+    return Workspace.of(Settings(shop=shop, feeds=Path("feeds")))
+
+
+def test_needs_name_served_tables_and_feeds_that_exist() -> None:
+    feeds = {contract.name for contract in all_contracts("feeds")}
+    assert set(NEEDED_FEEDS) <= {contract.name for contract in all_contracts("served")}
+    assert {
+        feed for needed in [*NEEDED_FEEDS.values(), *NEEDED_BY_MARTS.values()] for feed in needed
+    } <= feeds
+
+
+def test_every_published_mart_is_listed() -> None:
+    pytest.importorskip("dagster")
+    from orchestration.defs.serving.publication import MARTS
+
+    assert set(NEEDED_BY_MARTS) == set(MARTS)
+
+
+def test_the_demo_shop_skips_nothing() -> None:
+    assert skipped_tables(workspace("demo")) == {}
+
+
+def test_a_shop_of_sessions_has_session_recommendations_but_no_forecast() -> None:
+    shop = workspace("retailrocket")
+    assert skip_reason(shop, "session_recommendations") is None
+    reason = skip_reason(shop, "demand_forecasts")
+    assert reason == "the shop 'retailrocket' has no source that provides order_lines (see retailrocket.yaml)"
+
+
+def test_every_missing_feed_is_named() -> None:
+    reason = skip_reason(workspace("retailrocket"), "replenishment_orders") or ""
+    for feed in ("order_lines", "stock_levels", "supply_terms"):
+        assert f"provides {feed} " in reason
+
+
+def test_skipped_tables_carry_their_schema() -> None:
+    skipped = skipped_tables(workspace("vn2"))
+    assert {"serving.session_recommendations", "marts.fct_sessions", "marts.fct_payments"} <= set(skipped)
+    assert "serving.replenishment_orders" not in skipped
