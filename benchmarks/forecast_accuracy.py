@@ -176,7 +176,9 @@ def summary(rows: list[dict[str, object]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=data_folder(), help="folder with online_retail/ and vn2/")
+    parser.add_argument(
+        "--data", type=Path, default=data_folder(), help="folder with online_retail/ and vn2/"
+    )
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/forecast_accuracy.json"))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only", choices=["online_retail", "vn2"])

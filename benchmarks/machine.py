@@ -25,6 +25,6 @@ def describe_machine() -> dict[str, object]:
 
 
 def data_folder() -> Path:
-    """Where the public data sets are: ``SHOPWRIGHT_TEST_DATA``, else ``../shared/data`` beside the project."""
+    """Where the public data sets are: ``SHOPWRIGHT_TEST_DATA``, else ``../shared/data`` beside it."""
     root = Path(__file__).resolve().parents[1]
     return Path(os.environ.get("SHOPWRIGHT_TEST_DATA", root.parent / "shared" / "data"))

@@ -34,10 +34,7 @@ SHOPWRIGHT = str(Path(sys.executable).with_name("shopwright"))
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shop", action="append", choices=SHOPS)
-    parser.add_argument(
-        "--data",
-        type=Path,
-        default=data_folder())
+    parser.add_argument("--data", type=Path, default=data_folder())
     parser.add_argument("--out", type=Path, default=RESULTS / "pipeline.json")
     chosen = parser.parse_args()
     results = json.loads(chosen.out.read_text()) if chosen.out.exists() else {}

@@ -1,5 +1,6 @@
 """The page ``docs/results.md``, written from the files in ``benchmarks/results`` and nothing else."""
 
+# ruff: noqa: E501  (sentences of the page it writes are kept whole)
 from __future__ import annotations
 
 import json
@@ -44,7 +45,9 @@ def _cell(value: object) -> str:
 
 
 def _where(machine: dict[str, Any]) -> str:
-    versions = ", ".join(f"{name} {machine['versions'][name]}" for name in ("dagster", "dbt-core", "duckdb", "pyspark"))
+    versions = ", ".join(
+        f"{name} {machine['versions'][name]}" for name in ("dagster", "dbt-core", "duckdb", "pyspark")
+    )
     load = machine["load_average"][0]
     return f"Measured {machine['date'][:16]} UTC, {machine['cores']} cores, {machine['memory_gb']} GB, load {load}, {versions}."
 
@@ -64,12 +67,23 @@ def _pipeline() -> str:
     for name, limit in LIMITS.items():
         if told := measured.get(name):
             held = "held" if told["seconds"] <= limit else "missed"
-            rows.append((name, told["seconds"], limit, held, told["peak_memory_mb"], told["machine"]["load_average"][0]))
+            rows.append(
+                (
+                    name,
+                    told["seconds"],
+                    limit,
+                    held,
+                    told["peak_memory_mb"],
+                    told["machine"]["load_average"][0],
+                )
+            )
     text = ["## The main job on four shops", _where(measured[rows[0][0]]["machine"])]
     text.append(_table(["shop", "seconds", "limit", "", "peak memory, MB", "load before"], rows))
     start_up = _read("start_up")
     if start_up:
-        text.append(f"Loading the code location takes {start_up['median_seconds']} s (median of {len(start_up['runs'])}; limit 10 s).")
+        text.append(
+            f"Loading the code location takes {start_up['median_seconds']} s (median of {len(start_up['runs'])}; limit 10 s)."
+        )
     for name, told in measured.items():
         text += _shop(name, told)
     return "\n\n".join(text)
@@ -80,17 +94,34 @@ def _shop(name: str, told: dict[str, Any]) -> list[str]:
     rows_in = [(feed, *(of[c] for c in counts)) for feed, of in sorted(told["ingested"].items())]
     rows_out = [(table, rows) for table, rows in sorted(told["published"].items())]
     slowest = sorted(told["steps"].items(), key=lambda item: -item[1])[:8]
-    text = [f"### {name}", "Rows in, all loads so far:", _table(["feed", "read", "accepted", "deduplicated", "quarantined", "filtered"], rows_in)]
+    text = [
+        f"### {name}",
+        "Rows in, all loads so far:",
+        _table(["feed", "read", "accepted", "deduplicated", "quarantined", "filtered"], rows_in),
+    ]
     text += ["Rows out:", _table(["published table", "rows"], rows_out)]
     text += ["Slowest steps: " + ", ".join(f"{step} {seconds:.0f} s" for step, seconds in slowest) + "."]
     if told["forecasts"]:
-        rows = [(m, float(w), float(t), float(b), "served" if c else "floor" if f else "") for m, c, f, w, t, b in told["forecasts"]]
-        text += ["Backtest of the forecasts, mean of the origins:", _table(["model", "WAPE a period", "WAPE of the window's sum", "bias", ""], rows)]
+        rows = [
+            (m, float(w), float(t), float(b), "served" if c else "floor" if f else "")
+            for m, c, f, w, t, b in told["forecasts"]
+        ]
+        text += [
+            "Backtest of the forecasts, mean of the origins:",
+            _table(["model", "WAPE a period", "WAPE of the window's sum", "bias", ""], rows),
+        ]
     if told["recommendations"]:
-        kept = [r for r in told["recommendations"] if r[1] in ("hit_rate_at_20", "mrr_at_20", "map_at_12", "hit_rate_at_10")]
+        kept = [
+            r
+            for r in told["recommendations"]
+            if r[1] in ("hit_rate_at_20", "mrr_at_20", "map_at_12", "hit_rate_at_10")
+        ]
         rows = [(s, metric, m, float(v), "served" if served else "") for s, metric, m, v, served in kept]
         if rows:
-            text += ["Backtest of the recommendations:", _table(["surface", "metric", "model", "value", ""], rows)]
+            text += [
+                "Backtest of the recommendations:",
+                _table(["surface", "metric", "model", "value", ""], rows),
+            ]
     return text
 
 
@@ -100,7 +131,12 @@ def _forecasts() -> str:
         return ""
     text = ["## Forecasts beside their peers", _where(measured["machine"])]
     for name, table in pd.DataFrame(measured["rows"]).groupby("data", sort=False):
-        means = table.drop(columns=["data", "origin"]).groupby("model", sort=False).mean().dropna(axis=1, how="all")
+        means = (
+            table.drop(columns=["data", "origin"])
+            .groupby("model", sort=False)
+            .mean()
+            .dropna(axis=1, how="all")
+        )
         origins = ", ".join(table["origin"].unique())
         text.append(f"### {name}: mean of the origins {origins}")
         rows = [(model, *map(float, row)) for model, row in means.iterrows()]
@@ -153,7 +189,11 @@ def _priorities() -> str:
         return ""
     runs = pd.DataFrame(measured["runs"])
     wide = runs.pivot_table(index="policy", columns="capacity", values="on_time_ratio", sort=False)
-    waits = runs[runs["capacity"] == sorted(runs["capacity"].unique())[1]].groupby("policy")["wait_days_p99"].mean()
+    waits = (
+        runs[runs["capacity"] == sorted(runs["capacity"].unique())[1]]
+        .groupby("policy")["wait_days_p99"]
+        .mean()
+    )
     rows = [(policy, *map(float, row), float(waits[policy])) for policy, row in wide.iterrows()]
     header = ["policy", *(f"on time, {c} orders a day" for c in wide.columns), "p99 wait in days, tight"]
     n_seeds = runs["seed"].nunique()

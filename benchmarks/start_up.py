@@ -1,4 +1,4 @@
-"""How long the code location takes to load, as ``dagster dev`` loads it: a fresh interpreter, five times, median."""
+"""How long the code location takes to load, as ``dagster dev`` does: a fresh interpreter, median of five."""
 
 from __future__ import annotations
 
@@ -25,7 +25,11 @@ def main() -> None:
         subprocess.run([sys.executable, "-W", "ignore", "-c", LOAD], check=True, capture_output=True)
         seconds.append(time.perf_counter() - started)
     counted = seconds[1:]  # the first one warms the file cache
-    result = {"machine": machine, "median_seconds": round(statistics.median(counted), 2), "runs": [round(s, 2) for s in counted]}
+    result = {
+        "machine": machine,
+        "median_seconds": round(statistics.median(counted), 2),
+        "runs": [round(s, 2) for s in counted],
+    }
     RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / "start_up.json").write_text(json.dumps(result, indent=1) + "\n")
     print(f"code location: {result['median_seconds']} s (limit {LIMIT_SECONDS})")

@@ -61,7 +61,7 @@ class Shop:
     title: str
     time_zone: str
     currency: str
-    countries: tuple[str, ...]
+    countries: tuple[str, ...]  # the first is the shop's own
     default_location: str
     demand_period: str
     sources: tuple[Source, ...]

@@ -12,7 +12,7 @@ from orchestration.needs import skipped_tables
 from orchestration.show import table_md
 from orchestration.workspace import Workspace
 from serving.generations import Manifest, RunInfo
-from serving.publish import publish_warehouse
+from serving.publish import build_generation, publish
 
 
 def publish_run(context: dg.AssetExecutionContext, workspace: Workspace) -> Manifest:
@@ -29,13 +29,14 @@ def publish_run(context: dg.AssetExecutionContext, workspace: Workspace) -> Mani
     versions = {
         name: importlib.metadata.version(name) for name in ("shopwright", "dagster", "dbt-core", "duckdb")
     }
-    return publish_warehouse(
+    candidate = build_generation(
         workspace.warehouse,
         workspace.published,
         run=run,
         versions=versions,
         skipped=skipped_tables(workspace),
     )
+    return publish(candidate, workspace.published, keep=workspace.settings.keep_generations)
 
 
 def generation_metadata(workspace: Workspace, manifest: Manifest) -> dict[str, Any]:

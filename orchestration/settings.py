@@ -61,7 +61,7 @@ class Settings(BaseSettings):
         return (self.feeds or self.data_home / "feeds" / Path(self.shop).stem).expanduser().absolute()
 
     def personal_data_key(self) -> bytes:
-        """The key that makes personal data unreadable; where none is set, made once, readable by its owner."""
+        """The key that makes personal data unreadable; where none is set, made once, private to its owner."""
         if self.pseudonym_key:
             return self.pseudonym_key.get_secret_value().encode()
         path = self.pseudonym_key_file.expanduser()

@@ -18,6 +18,7 @@ SETTINGS: Final[Mapping[str, str]] = {
     "shop": "varchar",
     "time_zone": "varchar",
     "currency": "varchar",
+    "home_country": "varchar",
     "default_location": "varchar",
     "demand_period_days": "integer",
     "as_of": "date",

@@ -53,7 +53,7 @@ def _run(
     environment: dict[str, str],
     log: Path,
 ) -> None:
-    """Run the process; what it and its Java print goes to ``log``, and its end into the error of a failure."""
+    """Run the process; what it and its Java print goes to ``log``, its end into a failure's error."""
     log.unlink(missing_ok=True)
     command = [sys.executable, "-m", "transforms", "--plan", str(plan), "--log", str(log)]
     try:
@@ -62,7 +62,9 @@ def _run(
     except Exception as error:
         printed = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
         last = "\n".join(printed[-LAST_LINES:]) or "nothing"
-        raise dg.Failure(f"The Spark process failed: {error}. It last printed (all of it: {log}):\n{last}") from error
+        raise dg.Failure(
+            f"The Spark process failed: {error}. It last printed (all of it: {log}):\n{last}"
+        ) from error
 
 
 def _files(workspace: Workspace, feed: str) -> list[str]:

@@ -120,6 +120,7 @@ class Workspace:
             "shop": shop.name,
             "time_zone": shop.time_zone,
             "currency": shop.currency,
+            "home_country": shop.countries[0] if shop.countries else None,
             "default_location": shop.default_location,
             "demand_period_days": shop.demand_period_days,
             "as_of": as_of,

@@ -123,7 +123,7 @@ def heaviest(pairs: DataFrame, params: PairParams) -> DataFrame:
 
 def with_support(pairs: DataFrame, items: DataFrame) -> DataFrame:
     """Pairs with ``n_sku`` and ``n_paired``: the baskets that hold either SKU, capped items included."""
-    # Kept, because the two joins do not see that they ask for the same and count all items twice. It is small.
+    # Kept, because the two joins do not see that they ask for the same, and would count all items twice.
     support = items.groupBy("pair_kind", "sku").agg(F.count(F.lit(1)).alias("n_sku")).persist()
     paired_support = support.withColumnsRenamed({"sku": "paired_sku", "n_sku": "n_paired"})
     return pairs.join(support, on=["pair_kind", "sku"], how="inner").join(

@@ -57,10 +57,10 @@ def sql_settings(partitions: int) -> dict[str, str]:
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         # With it every column expression looks up its line of Python, and failures are logged twice.
         "spark.python.sql.dataFrameDebugging.enabled": "false",
-        # A table that is kept stays partitioned by visitor, as it was made: what is grouped by the visitor and
-        # more finds it so, and needs no shuffle of its own.
+        # A table that is kept stays partitioned by visitor, as it was made: what is grouped by the visitor
+        # and more finds it so, and needs no shuffle of its own.
         "spark.sql.optimizer.canChangeCachedPlanOutputPartitioning": "false",
-        # Lists and sets are gathered in memory up to so many groups a task; beyond, all rows are sorted first.
+        # Lists and sets are gathered in memory for so many groups a task; beyond, rows are sorted first.
         "spark.sql.objectHashAggregate.sortBased.fallbackThreshold": str(GROUPS_GATHERED_IN_MEMORY),
         # What is kept between jobs is read a few times within seconds; packing it costs more than it saves.
         "spark.sql.inMemoryColumnarStorage.compressed": "false",

@@ -46,7 +46,7 @@ def with_sessions(events: DataFrame, params: SessionParams = SessionParams()) ->
     in_order = Window.partitionBy("visitor_id", "source_session_id").orderBy("occurred_at", "event_id")
     so_far = in_order.rowsBetween(Window.unboundedPreceding, Window.currentRow)
     named = F.concat_ws("|", "visitor_id", "source_session_id", F.unix_micros("occurred_at").cast("string"))
-    # What holds at the first action of a session is carried on to the others: a hash a session, not an action.
+    # What holds at a session's first action is carried on to the others: a hash a session, not an action.
     session_id = F.last(F.when(F.col("starts_session"), F.sha2(named, 256)), ignorenulls=True).over(so_far)
     first_number = F.max(F.when(F.col("starts_session"), F.col("visit_number"))).over(so_far)
     return (
@@ -78,9 +78,7 @@ def _numbered(events: DataFrame, params: SessionParams) -> DataFrame:
             }
         )
         .where(~F.coalesce(is_repeat, F.lit(False)))
-        .withColumn(
-            "starts_session", F.coalesce(idle > params.gap_minutes * 60 * MICROSECONDS, F.lit(True))
-        )
+        .withColumn("starts_session", F.coalesce(idle > params.gap_minutes * 60 * MICROSECONDS, F.lit(True)))
         .drop("previous_event_id", "previous_micros")
     )
 

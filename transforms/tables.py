@@ -79,10 +79,9 @@ def conform(rows: DataFrame, contract: Contract) -> DataFrame:
 def write_aside(rows: DataFrame, contract: Contract, folder: str, n_files: int) -> int:
     """Write a table as Parquet into a folder that must not exist yet; the number of rows written."""
     writer = conform(rows, contract).coalesce(n_files).write.mode("errorifexists")
-    for name in contract.key:
-        if len(contract.key) == 1:
-            # A key of one column never repeats: a dictionary of it is built only to be thrown away.
-            writer = writer.option(f"parquet.enable.dictionary#{name}", "false")
+    if len(contract.key) == 1:
+        # A key of one column never repeats: a dictionary of it would be built only to be thrown away.
+        writer = writer.option(f"parquet.enable.dictionary#{contract.key[0]}", "false")
     writer.parquet(folder)
     if "://" not in folder:
         # The footers know; a Spark job to ask them takes half a second.

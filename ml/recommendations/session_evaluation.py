@@ -63,8 +63,8 @@ def evaluate_log(
 
     Items are revealed one at a time; the rank is over all items of the training part. Test steps on items
     that the training part does not know are dropped and counted. ``max_sessions`` caps the test sessions
-    (evenly spread) and ``max_tuning_queries`` the cases that choose our settings; ``time_queries`` single answers
-    of ours are timed.
+    (evenly spread) and ``max_tuning_queries`` the cases that choose our settings; ``time_queries`` single
+    answers of ours are timed.
     """
     n_train = int(len(log) * (1 - test_share))
     if n_train == 0 or n_train == len(log):

@@ -44,20 +44,24 @@ class SmallShop:
     def network_log(self) -> Path:
         return self.home / "network.log"
 
-    def shopwright(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run the command as a user would, in a process without network."""
-        # Processes compile 2,000 modules anew where Python may not keep what it compiled: 10 s each.
+    @property
+    def environment(self) -> dict[str, str]:
+        """Settings of this shop only, a guard before the network, Python free to keep what it compiles."""
+        # Without the last, each process compiles 2,000 modules anew: 10 s.
         dropped = ("SHOPWRIGHT_", "DAGSTER_", "PYTHONDONTWRITEBYTECODE")
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
-        environment |= {
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+        return inherited | {
             "SHOPWRIGHT_HOME": str(self.home),
             "SHOPWRIGHT_PSEUDONYM_KEY": "a key for tests only",
             "SHOPWRIGHT_NETWORK_LOG": str(self.network_log),
             "PYTHONPATH": str(GUARD),
             "COLUMNS": "200",
         }
+
+    def shopwright(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the command as a user would, in a process without network."""
         command = [str(Path(sys.executable).with_name("shopwright")), *arguments]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
 
     def ask(self, query: str, **values: object) -> list[tuple[object, ...]]:
         """Rows of the published file, as a BI tool would read them."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -119,6 +120,22 @@ def test_the_run_publishes_a_generation_that_knows_the_last_day(
     as_of = params.date_of(params.days - 1)
     assert facts("select shop, as_of from meta.publication") == [("demo", as_of)]
     assert f"Published: generation 1, as of {as_of}" in first.done.stdout
+
+
+def test_the_guard_refuses_and_notes_what_leaves_the_machine(small_shop: Any, tmp_path: Path) -> None:
+    tries = (
+        "import socket, sys\n"
+        "for host in ('192.0.2.1', 'shop.test'):\n"
+        "    try: socket.create_connection((host, 80), 1)\n"
+        "    except ConnectionRefusedError: continue\n"
+        "    sys.exit('it got out')\n"
+        "socket.create_server(('127.0.0.1', 0)).close()\n"
+    )
+    log = tmp_path / "network.log"
+    environment = {**small_shop.environment, "SHOPWRIGHT_NETWORK_LOG": str(log)}
+    subprocess.run([sys.executable, "-c", tries], env=environment, check=True)
+    noted = log.read_text().splitlines()
+    assert [line.split()[1] for line in noted] == ["'192.0.2.1'", "'shop.test'"]
 
 
 def test_no_process_tried_to_leave_the_machine(first: AfterRun) -> None:

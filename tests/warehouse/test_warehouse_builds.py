@@ -137,9 +137,12 @@ def test_only_promotions_announced_by_as_of_are_planned(handmade_build: Any) -> 
     assert planned == [("mug", date(2026, 3, 11), 0.2), ("mug", date(2026, 3, 12), 0.2)]
 
 
-def test_events_of_several_countries_become_one_calendar_day(handmade_build: Any) -> None:
+def test_events_of_several_countries_become_one_calendar_day_and_only_the_shops_own_country_closes_it(
+    handmade_build: Any,
+) -> None:
     assert handmade_build.rows("select * from features.feat_calendar_days order by 1") == [
         (date(2026, 3, 8), "Stocktaking", False, False, True),
+        (date(2026, 3, 9), "Spring Festival", False, False, False),
         (date(2026, 4, 5), "Easter | Pâques", True, False, False),
     ]
 

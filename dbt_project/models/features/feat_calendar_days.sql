@@ -7,6 +7,7 @@ select
     string_agg(distinct name, ' | ' order by name) as event_names,
     bool_or(kind = 'public_holiday') as is_public_holiday,
     bool_or(kind = 'shopping_festival') as is_shopping_festival,
-    bool_or(kind = 'closure') as is_closure
+    -- a supplier's country may close while the shop sells on
+    bool_or(kind = 'closure' and country = coalesce({{ shop_setting('home_country') }}, country)) as is_closure
 from calendar_events
 group by event_date

@@ -13,7 +13,7 @@ from orchestration.settings import settings
 
 @pytest.fixture(autouse=True)
 def _fresh_settings(tmp_path: Path) -> Iterator[None]:
-    """No setting of the machine is seen, none of the test's remains; ``.env`` of the project is out of sight."""
+    """No setting of the machine is seen, none of the test remains; no ``.env`` is in sight."""
     before, folder = dict(os.environ), Path.cwd()
     for name in before:
         if name.startswith(("SHOPWRIGHT_", "DAGSTER_HOME")):

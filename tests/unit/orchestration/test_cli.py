@@ -1,4 +1,4 @@
-"""The ``shopwright`` command: help, settings, and one clear message with exit code 2 for what a user can mend."""
+"""The ``shopwright`` command: help, settings, and one clear message with exit code 2 for a user's mistake."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_an_empty_feeds_folder_ends_with_2(
         (tmp_path / "feeds" / feed).mkdir(parents=True)
     assert exit_code(monkeypatch, "run", "--feeds", str(tmp_path / "feeds")) == 2
     told = capsys.readouterr().err
-    assert "There is no file in the sources of shop 'demo'" in told
+    assert "No file lies in the sources of shop 'demo'" in told
     assert "--feeds" in told
 
 

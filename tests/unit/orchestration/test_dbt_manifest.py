@@ -1,4 +1,4 @@
-"""The manifest belongs to the dbt project as it is: kept while nothing changes, made anew when a file does."""
+"""The manifest belongs to the dbt project as it is: kept while nothing changes, else made anew."""
 
 from __future__ import annotations
 

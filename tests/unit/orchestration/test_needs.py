@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from data_quality.contract import all_contracts
+from orchestration.defs.serving.publication import MARTS
 from orchestration.needs import NEEDED_BY_MARTS, NEEDED_FEEDS, skip_reason, skipped_tables
 from orchestration.settings import Settings
 from orchestration.workspace import Workspace
@@ -25,9 +24,6 @@ def test_needs_name_served_tables_and_feeds_that_exist() -> None:
 
 
 def test_every_published_mart_is_listed() -> None:
-    pytest.importorskip("dagster")
-    from orchestration.defs.serving.publication import MARTS
-
     assert set(NEEDED_BY_MARTS) == set(MARTS)
 
 

@@ -1,4 +1,4 @@
-"""Settings come from the environment and from .env; secrets are never shown, and the key is the owner's alone."""
+"""Settings come from the environment and from .env; secrets are never shown, the key is its owner's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from orchestration.settings import QUIET_ENVIRONMENT, Settings, export, settings
+from orchestration.settings import PROJECT_ROOT, QUIET_ENVIRONMENT, Settings, export, settings
 
 
 def test_the_environment_sets_every_field(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -85,3 +85,8 @@ def test_reading_the_settings_switches_telemetry_off(monkeypatch: pytest.MonkeyP
     assert os.environ["DAGSTER_DISABLE_TELEMETRY"] == "1"
     assert os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] == "false"
     assert os.environ["GX_ANALYTICS_ENABLED"] == "false"
+
+
+def test_every_setting_is_documented() -> None:
+    told = (PROJECT_ROOT / "docs" / "orchestration.md").read_text(encoding="utf-8")
+    assert [name for name in Settings.model_fields if f"| `SHOPWRIGHT_{name.upper()}` |" not in told] == []

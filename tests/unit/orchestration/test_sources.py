@@ -18,6 +18,7 @@ SETTINGS: dict[str, object] = {
     "time_zone": "Europe/Berlin",
     "currency": "EUR",
     "default_location": "main",
+    "home_country": "DE",
     "demand_period_days": 1,
     "as_of": date(2026, 3, 10),
     "run_id": "r",

@@ -12,9 +12,9 @@ orders_by_day as (
 ),
 
 closures as (
-    select distinct event_date  -- one event is listed once for each country
+    select distinct event_date  -- two closures may fall on one day
     from {{ ref('stg_shop__calendar_events') }}
-    where kind = 'closure'
+    where kind = 'closure' and country = coalesce({{ shop_setting('home_country') }}, country)
 ),
 
 days as (
