@@ -42,7 +42,7 @@ def total_forecast_png(history: pd.DataFrame, forecasts: pd.DataFrame) -> bytes:
 
     sold = history.groupby("demand_date")["units_sold"].sum().rename("units").reset_index()
     by_day = forecasts.groupby("demand_date")["units_mean"].agg(["sum", "size"])
-    # past the common horizon only series with a long protection period have a forecast: no longer the whole shop
+    # past the common horizon only series with a long protection period have a forecast: not the whole shop
     ahead = by_day.loc[by_day["size"] == by_day["size"].max(), "sum"].rename("units").reset_index()
     frame = pd.concat([sold.tail(182).assign(line="sold"), ahead.assign(line="forecast")], ignore_index=True)
     frame["demand_date"] = pd.to_datetime(frame["demand_date"])
