@@ -1,7 +1,7 @@
-"""Running dbt from an asset: in this process, with the project parsed once, its results turned into Dagster's events.
+"""Running dbt from an asset: in this process, the project parsed once, its results turned into events.
 
-A ``dbt`` command of its own costs ten seconds of imports and parsing each time on two cores, as much as building the
-whole demo warehouse; here both builds of a run share what is loaded. Results are converted by ``dagster-dbt``.
+A ``dbt`` command of its own costs ten seconds of imports and parsing each time on two cores, as much as
+building the whole demo warehouse; here both builds of a run share what is loaded.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ class DbtFailed(RuntimeError):
 
 
 def run_dbt(
-    context: dg.AssetExecutionContext, workspace: Workspace, selection: Sequence[str], translator: DagsterDbtTranslator
+    context: dg.AssetExecutionContext,
+    workspace: Workspace,
+    selection: Sequence[str],
+    translator: DagsterDbtTranslator,
 ) -> Iterator[Any]:
     """Build the selected models and their tests; what was built is reported with its row count.
 
@@ -59,7 +62,7 @@ def _selected(context: dg.AssetExecutionContext, selection: Sequence[str]) -> li
 
 
 def _invoke(workspace: Workspace, selection: Sequence[str]) -> tuple[list[dict[str, Any]], str]:
-    """Run ``dbt build``; gives the messages about finished nodes, and what failed (empty when nothing did)."""
+    """Run ``dbt build``; gives the messages about finished nodes, and what failed (empty: nothing)."""
     os.environ["SHOPWRIGHT_WAREHOUSE"] = str(workspace.warehouse)
     os.environ["SHOPWRIGHT_THREADS"] = str(workspace.settings.threads)
     messages: list[dict[str, Any]] = []
@@ -97,9 +100,11 @@ def _parsed() -> Manifest:
 
 
 def _with_rows(event: Any, counts: dict[str, int]) -> Any:
-    if not isinstance(event, dg.Output | dg.AssetMaterialization | dg.MaterializeResult):
+    if not isinstance(event, dg.Output):
         return event
     told = (event.metadata or {}).get("unique_id")
     name = str(getattr(told, "value", told)).rsplit(".", 1)[-1]
     rows = next((n for table, n in counts.items() if table.endswith(f".{name}")), None)
-    return event if rows is None else event.with_metadata({**event.metadata, "dagster/row_count": rows})
+    return (
+        event if rows is None else event.with_metadata({**(event.metadata or {}), "dagster/row_count": rows})
+    )

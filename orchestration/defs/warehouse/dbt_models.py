@@ -1,4 +1,4 @@
-"""The dbt project as assets: staging to features in one build, the served tables in another after the models."""
+"""The dbt project as assets: staging to features in one build, the served tables in another, later one."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
