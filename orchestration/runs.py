@@ -65,7 +65,7 @@ def _check_sources(workspace: Workspace) -> None:
     exists = any(source.path.exists() for source in sources)
     tried = sorted({str(path) for source in sources for path in source.paths})
     raise CannotStart(
-        f"{'There is no file in' if exists else 'None exists of'} the sources of shop "
+        f"{'No file lies in' if exists else 'None exists of'} the sources of shop "
         f"{workspace.shop.name!r}; tried {', '.join(tried[:4])}{' and others' if len(tried) > 4 else ''}. "
         "Give the folder of its feeds with --feeds"
         f"{', or make one with: shopwright simulate' if workspace.shop.name == 'demo' else ''}."
