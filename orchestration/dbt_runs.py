@@ -65,6 +65,7 @@ def _invoke(workspace: Workspace, selection: Sequence[str]) -> tuple[list[dict[s
     """Run ``dbt build``; gives the messages about finished nodes, and what failed (empty: nothing)."""
     os.environ["SHOPWRIGHT_WAREHOUSE"] = str(workspace.warehouse)
     os.environ["SHOPWRIGHT_THREADS"] = str(workspace.settings.threads)
+    os.environ["SHOPWRIGHT_MEMORY_LIMIT"] = workspace.settings.memory_limit
     messages: list[dict[str, Any]] = []
 
     def note(event: EventMsg) -> None:

@@ -98,7 +98,7 @@ class Workspace:
         is_day = load_contract(feed).column(column).type == "date"
         day = f"max({column})" if is_day else f"cast(max({column}) at time zone $zone as date)"
         zone = {} if is_day else {"zone": self.shop.time_zone}
-        with _connect() as connection:
+        with _connect(self.settings) as connection:
             row = connection.execute(
                 f"select {day} from read_parquet($files)", {"files": files, **zone}
             ).fetchone()
@@ -131,17 +131,17 @@ class Workspace:
 
     def table(self, name: str, columns: Sequence[str] = ("*",)) -> pd.DataFrame:
         """A warehouse table such as ``features.feat_skus`` as a frame; the file is open only while read."""
-        with _connect(self.warehouse) as connection:
+        with _connect(self.settings, self.warehouse) as connection:
             return connection.execute(f"select {', '.join(columns)} from {name}").df()
 
     def arrow(self, name: str) -> pa.Table:
         """A warehouse table as Arrow."""
-        with _connect(self.warehouse) as connection:
+        with _connect(self.settings, self.warehouse) as connection:
             return connection.execute(f"select * from {name}").to_arrow_table()
 
     def row_counts(self, schemas: Sequence[str]) -> dict[str, int]:
         """Rows of every table of the schemas, by ``schema.table``; views are not run for it."""
-        with _connect(self.warehouse) as connection:
+        with _connect(self.settings, self.warehouse) as connection:
             names = connection.execute(
                 "select table_schema, table_name from information_schema.tables "
                 "where list_contains($schemas, table_schema) and table_type = 'BASE TABLE'",
@@ -173,9 +173,10 @@ class Workspace:
             self.lake.replace("ml", name, load_contract(name, "served").arrow_schema().empty_table())
 
 
-def _connect(file: Path | None = None) -> duckdb.DuckDBPyConnection:
+def _connect(settings: Settings, file: Path | None = None) -> duckdb.DuckDBPyConnection:
     """A reader in UTC: on the warehouse file, read-only, or in memory."""
     connection = duckdb.connect(str(file), read_only=True) if file else duckdb.connect()
+    connection.execute("set memory_limit = $limit", {"limit": settings.memory_limit})
     connection.execute(
         "set TimeZone = 'UTC'"
     )  # not in the configuration: ICU is loaded only after connecting
