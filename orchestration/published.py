@@ -9,7 +9,8 @@ import dagster as dg
 import pandas as pd
 
 from orchestration.needs import skipped_tables
-from orchestration.show import table_md
+from orchestration.pictures import funnel_png
+from orchestration.show import picture, table_md
 from orchestration.workspace import Workspace
 from serving.generations import Manifest, RunInfo
 from serving.publish import build_generation, publish
@@ -50,8 +51,24 @@ def generation_metadata(workspace: Workspace, manifest: Manifest) -> dict[str, A
         "file": dg.MetadataValue.path(str(workspace.published / "serve.duckdb")),
         "tables": table_md(rows, rows=len(rows)),
     }
+    funnel = _funnel(workspace)
+    if funnel["sessions"].sum():
+        told["funnel"] = picture(funnel_png(funnel))
     if manifest.skipped:
         told["skipped"] = table_md(
             pd.DataFrame(list(manifest.skipped.items()), columns=["table", "reason"]), rows=50
         )
     return told
+
+
+def _funnel(workspace: Workspace) -> pd.DataFrame:
+    """Sessions by stage over the last 28 days: columns stage and sessions."""
+    stages = {"visits": "n_sessions", "view": "n_sessions_with_view"}
+    stages |= {"cart": "n_sessions_with_cart", "purchase": "n_sessions_with_purchase"}
+    days = workspace.table("marts.agg_funnel_daily", ["session_date", *stages.values()])
+    recent = days[
+        pd.to_datetime(days["session_date"]) > pd.Timestamp(workspace.as_of()) - pd.Timedelta(days=28)
+    ]
+    return pd.DataFrame(
+        [(stage, int(recent[name].sum())) for stage, name in stages.items()], columns=["stage", "sessions"]
+    )
