@@ -54,7 +54,7 @@ def _where(machine: dict[str, Any]) -> str:
 
 def _head() -> str:
     return (
-        "# Results\n\nEvery number on this page was measured by `make bench`, which writes `benchmarks/results` and this page. "
+        "# Results\n\nEvery number on this page was measured by a module that `make bench` runs; they write `benchmarks/results` and this page. "
         "Times on shared machines are noisy: read them as sizes, not as digits."
     )
 

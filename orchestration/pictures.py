@@ -1,27 +1,10 @@
-"""Pictures for the Dagster UI that are about operations: the queue of open orders, the funnel of visits."""
+"""Pictures for the Dagster UI that no model owns: the funnel of visits."""
 
 from __future__ import annotations
 
 import altair as alt
 import pandas as pd
 import vl_convert
-
-CLASSES = ("high", "normal", "low", "blocked", "waiting_stock")
-
-
-def queue_png(priorities: pd.DataFrame) -> bytes:
-    """Open orders by location and class, as stacked bars. ``priorities`` are rows of ``order_priorities``."""
-    counts = priorities.groupby(["location_id", "priority_class"], as_index=False).size()
-    bars = (
-        alt.Chart(counts)
-        .mark_bar()
-        .encode(
-            x=alt.X("size:Q", title="open orders"),
-            y=alt.Y("location_id:N", title="location"),
-            color=alt.Color("priority_class:N", title="class", scale=alt.Scale(domain=list(CLASSES))),
-        )
-    )
-    return _png(bars.properties(title="The queue of open orders", width=520, height=120))
 
 
 def funnel_png(funnel: pd.DataFrame) -> bytes:

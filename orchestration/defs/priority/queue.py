@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import dagster as dg
 
 from ml.priority import prioritise_orders
+from ml.priority.plots import queue_plot
 from orchestration.needs import skip_reason
 from orchestration.outputs import served_spec, skip_outputs, write_outputs
-from orchestration.pictures import queue_png
 from orchestration.resources import WorkspaceResource
 from orchestration.show import picture
 
@@ -27,5 +27,5 @@ def order_priorities(
     frame = prioritise_orders(
         orders, transits, dispatches, as_of=shop.as_of(), run_id=context.run_id, time_zone=shop.shop.time_zone
     )
-    shown = {"order_priorities": {"queue": picture(queue_png(frame))}} if len(frame) else {}
+    shown = {"order_priorities": {"queue": picture(queue_plot(frame))}} if len(frame) else {}
     yield from write_outputs(shop, {"order_priorities": frame}, shown)
