@@ -12,6 +12,7 @@ MODULES = (
     "benchmarks.vn2_replay",
     "benchmarks.session_recommendations",
     "benchmarks.order_priority",
+    "benchmarks.webhook_receiver",
     "benchmarks.report",
 )
 

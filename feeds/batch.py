@@ -13,13 +13,20 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from data_quality.acceptance_drift import DriftModes
+from data_quality.acceptance_rules import quoted
 from data_quality.contract import Contract, load_contract
 from feeds.dialect import Dialect, FeedMapping, load_dialect
 from feeds.ledger_rows import LandedFile
 from feeds.reading import read_shape
+from feeds.refusals import RefusedFile
 from feeds.report import ConservationError, FeedError
+from feeds.shape_drift import settle_columns
 from feeds.shape_tables import BatchFile, ShapeRead, create_rejects
-from feeds.shop import Shop
+from feeds.shop import Shop, Source
+from feeds.vault import Vault
+
+_QUARTER_HOUR = 900_000_000
 
 
 @dataclass
@@ -35,6 +42,11 @@ class Batch:
     rejected_lines: int = 0
     counted_by_lines: bool = True
     drift: list[str] = field(default_factory=list)
+    variants: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    modes: DriftModes = field(default_factory=DriftModes)
+    nested: bool = False
+    refused: list[RefusedFile] = field(default_factory=list)
 
     def check_conservation(self, candidates: int) -> None:
         """Raise ``ConservationError`` when a dialect that maps line by line lost or multiplied lines."""
@@ -53,6 +65,7 @@ def read_batch(
     files: Sequence[LandedFile],
     folder: Path,
     scratch: Path,
+    vault: Vault | None = None,
 ) -> Batch:
     """Create relations ``candidates``, ``files`` and ``rejects`` from landed files; raises ``FeedError`` if
     they do not fit.
@@ -68,36 +81,64 @@ def read_batch(
     dialect = load_dialect(dialects.pop())
     mapping = dialect.feeds[feed]
     batch = Batch(feed, [f.name for f in files], counted_by_lines=mapping.counted_by == "lines")
+    batch.modes = DriftModes.of(next((m for f in files if (m := sources[f.source].on_drift)), None))
     for shape in mapping.shapes:
         members = [
-            BatchFile(number, folder / f.path, f.name, f.format, sources[f.source].delimiter)
+            _member(number, f, sources[f.source], folder, vault)
             for number, f in enumerate(files)
             if (sources[f.source].shape or mapping.shapes[0]) == shape
         ]
-        _add(batch, read_shape(con, dialect.shapes[shape], members, scratch))
+        known = dialect.shapes[shape]
+        widened, members, refused, events = settle_columns(known, members, batch.modes, scratch)
+        batch.unknown += tuple(c for c in widened.columns if c not in known.columns)
+        batch.refused += refused
+        batch.drift += events
+        batch.nested |= any(member.format in ("json", "jsonl", "parquet") for member in members)
+        _add(batch, read_shape(con, widened, members, scratch))
     rejected = con.execute("select count(*) from rejects").fetchone()
     batch.rejected_lines = rejected[0] if rejected else 0
     batch.source_rows += batch.rejected_lines
     if not batch.counted_by_lines:
         # Groups are counted as they are made; a repeated line is part of no row.
         batch.duplicate_rows = 0
-    _create_candidates(con, shop, dialect, mapping)
+    made = _create_candidates(con, shop, dialect, mapping, batch.unknown)
+    batch.unknown = tuple(c for c in batch.unknown if c in made)
     return batch
+
+
+def _member(number: int, file: LandedFile, source: Source, folder: Path, vault: Vault | None) -> BatchFile:
+    return BatchFile(
+        number,
+        folder / file.path,
+        file.name,
+        file.format,
+        source.delimiter,
+        vault,
+        file.size,
+        source.sheet,
+        source.records,
+    )
 
 
 def by_day(con: duckdb.DuckDBPyConnection, contract: Contract, time_zone: str) -> dict[date, int]:
     """Accepted rows by the day in the file's name, or else by the business day of the event."""
     event = contract.column(contract.event_time) if contract.event_time else None
-    day = "null::date"
-    if event is not None:
-        moment = f'a."{event.name}"'
-        day = f"{moment}::date" if event.type == "date" else f"timezone($zone, {moment})::date"
+    day, step = "null::date", "null::bigint"
+    if event is not None and event.type == "date":
+        step, day = quoted(event.name), "step"
+    elif event is not None:
+        # A zone's rules are asked once for each quarter of an hour, not for each row; offsets are multiples.
+        step = f"epoch_us({quoted(event.name)}) // {_QUARTER_HOUR}"
+        day = f"timezone($zone, make_timestamptz(step * {_QUARTER_HOUR}))::date"
     rows = con.execute(
-        f"select coalesce(f.feed_date, {day}) as day, count(*) from accepted a join files f using (_file_id) "
-        "group by all having day is not null order by day",
+        f"""
+        select coalesce(f.feed_date, {day}) as day, sum(n)
+        from (select _file_id, {step} as step, count(*) as n from accepted group by all)
+        join files f using (_file_id) group by all having day is not null order by day
+        """,
         {"zone": time_zone} if "$zone" in day else {},
     )
-    return dict(rows.fetchall())
+    return {moment: int(n) for moment, n in rows.fetchall()}
 
 
 def _register_files(con: duckdb.DuckDBPyConnection, files: Sequence[LandedFile]) -> None:
@@ -118,13 +159,18 @@ def _add(batch: Batch, told: ShapeRead) -> None:
     batch.source_rows += told.rows
     batch.duplicate_rows += told.duplicate_lines
     batch.drift.extend(told.drift)
+    batch.refused.extend(told.refused)
 
 
 def _create_candidates(
-    con: duckdb.DuckDBPyConnection, shop: Shop, dialect: Dialect, mapping: FeedMapping
-) -> None:
+    con: duckdb.DuckDBPyConnection,
+    shop: Shop,
+    dialect: Dialect,
+    mapping: FeedMapping,
+    unknown: Sequence[str],
+) -> set[str]:
     """Run the dialect's SQL; it sees the shapes, ``files``, its lookup tables and the variables of shop and
-    dialect.
+    dialect. Gives the columns that it makes; ``unknown`` ones may be among them.
     """
     settings = {
         "currency": shop.currency,
@@ -145,10 +191,11 @@ def _create_candidates(
     if dialect.prelude:
         con.execute(dialect.prelude)
     con.execute(f"create temp view candidates as {mapping.sql}")
-    known = {*load_contract(mapping.feed).column_names, "_file_id", "_line", "_filtered"}
+    known = {*load_contract(mapping.feed).column_names, "_file_id", "_line", "_filtered", *unknown}
     made = {row[0] for row in con.execute("describe candidates").fetchall()}
     if made - known:
         raise FeedError(
             f"dialect {dialect.name}: {mapping.feed}.sql makes columns {sorted(made - known)}, "
             "which the contract lacks."
         )
+    return made

@@ -9,9 +9,12 @@ import os
 import signal
 
 FAILPOINTS = (
+    "between_pull_pages",
+    "after_pull_written",
     "after_landing_write",
     "after_load_begun",
     "after_quarantine_written",
+    "before_files_written",
     "before_delta_commit",
     "after_delta_commit",
     "after_load_finished",

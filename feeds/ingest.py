@@ -1,49 +1,31 @@
 """Ingestion of one feed: land what is new, read it in its dialect, judge it by its contract, commit it once.
 
-Each load is one Delta commit that carries the load's number; the ledger follows. The steps themselves live in
-``landing``, ``reading``, ``dialect``, ``data_quality.acceptance`` and ``lake``.
+Each load is one Delta commit that carries the load's number; the ledger follows. Which files are due is said
+here; one load of them is ``loading``'s concern.
 """
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import duckdb
-
-from data_quality.acceptance import Acceptance, ExistingFiles, accept
-from data_quality.contract import Contract, load_contract
-from feeds.batch import Batch, by_day, read_batch
-from feeds.failpoints import reach
+from data_quality.contract import load_contract
+from feeds.connectors.pull import land_pull
 from feeds.lake import Lake
 from feeds.landing import land_source, restore_landing
 from feeds.ledger import Ledger
-from feeds.ledger_rows import COUNTS, LandedFile, commit_metadata
+from feeds.ledger_rows import LandedFile
+from feeds.loading import Work, compact_touched, load_files
 from feeds.locks import exclusive
-from feeds.quarantine import discard_quarantine, write_quarantine
-from feeds.report import FeedError, LoadRejected, LoadReport, merge_reports
+from feeds.originals import delete_taken, settle_originals
+from feeds.quarantine import discard_quarantine
+from feeds.refusals import FilesRefused
+from feeds.report import FeedError, LandingError, LoadReport, merge_reports
 from feeds.shop import Shop
+from feeds.vault import Vault
 
 MAX_LOAD_BYTES = 1_500_000_000
-
-
-@dataclass(frozen=True)
-class _Work:
-    """What every load of one call shares."""
-
-    shop: Shop
-    contract: Contract
-    folder: Path
-    ledger: Ledger
-    lake: Lake
-    key: bytes
-    now: datetime
 
 
 def ingest_feed(
@@ -56,14 +38,17 @@ def ingest_feed(
     key: bytes,
     now: datetime | None = None,
     max_load_bytes: int = MAX_LOAD_BYTES,
+    vault: Vault | None = None,
+    memory_limit: str = "1GB",
+    threads: int | None = None,
 ) -> LoadReport:
     """Ingest what has arrived for a feed and give the account of it.
 
     ``home`` is the data home; the shop's folder is ``home/<shop>``. Only files whose name says a day within
-    the range (or no day) are taken. ``key`` makes personal data unreadable, ``now`` bounds what can have
-    happened. Nothing new, or a feed that the shop lacks, gives a report with ``skipped_reason``. Raises
+    the range (or no day) are taken. ``key`` makes personal data unreadable and, where no ``vault`` is given,
+    seals the landed originals; ``now`` bounds what can have happened. Nothing new, or a feed that the shop lacks, gives a report with ``skipped_reason``. Raises
     ``FeedError`` when the feed cannot be ingested; then nothing of the failing load is visible, and the next
-    call takes its files again.
+    call takes its files again; ``FilesRefused`` when single files cannot be read: the others are loaded.
     """
     reason = shop.missing_reason(feed)
     if reason:
@@ -75,12 +60,44 @@ def ingest_feed(
         ledger, lake = _opened(folder), Lake(folder / "lake")
         for number in ledger.catch_up(lake, feed):
             discard_quarantine(folder, feed, number)
-        absent = _land(shop, feed, folder, ledger)
+        vault = vault or Vault.of(key)
+        absent, refused = _land(shop, feed, folder, ledger, vault)
         pending = ledger.pending(feed, [s.name for s in shop.sources_of(feed)], first_day, last_day)
         if not pending:
+            ledger.note_refused(feed, refused)
+            if refused:
+                raise FilesRefused(LoadReport(feed=feed), refused)
             return LoadReport(feed=feed, skipped_reason=absent or "nothing new has arrived")
-        work = _Work(shop, load_contract(feed), folder, ledger, lake, key, now or datetime.now(UTC))
-        return merge_reports([_load(work, files) for files in _batches(pending, max_load_bytes)])
+        work = Work(
+            shop,
+            load_contract(feed),
+            folder,
+            ledger,
+            lake,
+            key,
+            now or datetime.now(UTC),
+            vault,
+            memory_limit,
+            threads,
+        )
+        try:
+            reports = []
+            for files in _batches(pending, max_load_bytes):
+                try:
+                    reports.append(load_files(work, files))
+                except FilesRefused as none_left:
+                    reports.append(none_left.report)
+            report = merge_reports(reports)
+            compact_touched(work, report)
+            refused += [file["reason"] for file in report.refused]
+            ledger.note_refused(feed, refused)
+            if refused:
+                raise FilesRefused(report, refused)
+            return report
+        finally:
+            if vault.resting == "deleted":
+                for source in shop.sources_of(feed):
+                    delete_taken(folder, source, ledger)
 
 
 def _opened(folder: Path) -> Ledger:
@@ -92,12 +109,21 @@ def _opened(folder: Path) -> Ledger:
     return ledger
 
 
-def _land(shop: Shop, feed: str, folder: Path, ledger: Ledger) -> str | None:
-    """Land every source of the feed; gives why there may be nothing, when a folder is not there."""
-    absent = None
+def _land(shop: Shop, feed: str, folder: Path, ledger: Ledger, vault: Vault) -> tuple[str | None, list[str]]:
+    """Land every source of the feed; gives why there may be nothing (when a folder is not there), and why
+    files were refused, which stop no others.
+    """
+    absent, refused = None, []
     for source in shop.sources_of(feed):
-        if source.path.exists():
-            land_source(source, folder, ledger)
+        settle_originals(folder, source.name, vault)
+        if source.is_pulled:
+            land_pull(source, feed, folder, ledger, vault=vault)
+            continue
+        if source.exists:
+            try:
+                land_source(source, folder, ledger, vault=vault)
+            except LandingError as unreadable:
+                refused.append(str(unreadable))
             continue
         if shop.data is None and "<feeds folder not given>" in str(source.path):
             raise FeedError(
@@ -110,7 +136,7 @@ def _land(shop: Shop, feed: str, folder: Path, ledger: Ledger) -> str | None:
                 "Correct --feeds, or simulate feeds into it first."
             )
         absent = f"nothing has arrived for {feed}: there is no {source.path}"
-    return absent
+    return absent, refused
 
 
 def _batches(pending: Sequence[LandedFile], max_bytes: int) -> list[list[LandedFile]]:
@@ -123,121 +149,3 @@ def _batches(pending: Sequence[LandedFile], max_bytes: int) -> list[list[LandedF
         batches[-1].append(file)
         size += file.size
     return batches
-
-
-def _load(work: _Work, files: list[LandedFile]) -> LoadReport:
-    """One load: begun in the ledger, committed to the lake, finished in the ledger."""
-    started, feed = time.monotonic(), work.contract.name
-    number = work.ledger.begin(feed, files, work.lake.last_load_number("raw", feed) + 1)
-    reach("after_load_begun")
-    try:
-        with _workspace(work.folder) as (con, scratch):
-            report = _judged(work, con, scratch, number, files)
-            report = replace(report, seconds=round(time.monotonic() - started, 3))
-            limit = min(source.max_rejected_ratio for source in work.shop.sources_of(feed))
-            if report.quarantined > limit * report.rows_read:
-                work.ledger.finish(feed, number, "rejected", asdict(report))
-                raise LoadRejected(report, limit)
-            version = _commit(con, work, number, files, report)
-    except LoadRejected:
-        raise
-    except BaseException:
-        # A load that did commit is kept and told by its commit; catch_up completes it next time.
-        if work.lake.last_load_number("raw", feed) < number:
-            work.ledger.forget(feed, number)
-            discard_quarantine(work.folder, feed, number)
-        raise
-    reach("after_delta_commit")
-    report = replace(report, delta_version=version, seconds=round(time.monotonic() - started, 3))
-    work.ledger.finish(feed, number, "done", asdict(report))
-    reach("after_load_finished")
-    return report
-
-
-def _judged(
-    work: _Work, con: duckdb.DuckDBPyConnection, scratch: Path, number: int, files: list[LandedFile]
-) -> LoadReport:
-    """Read and judge the files: bad rows go to the quarantine folder, good ones stand in ``accepted``."""
-    feed = work.contract.name
-    batch = read_batch(con, work.shop, feed, files, work.folder, scratch)
-    existing = _existing(work.lake, work.contract)
-    judged = accept(con, work.contract, "candidates", key=work.key, now=work.now, existing=existing)
-    report = _report(feed, number, batch, judged, by_day(con, work.contract, work.shop.time_zone))
-    report.check_conservation()
-    batch.check_conservation(judged.candidates)
-    write_quarantine(con, work.folder, feed, number, report.quarantined)
-    reach("after_quarantine_written")
-    return report
-
-
-@contextmanager
-def _workspace(folder: Path) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
-    """A private DuckDB and a scratch folder, both gone afterwards."""
-    (folder / "tmp").mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix="load-", dir=folder / "tmp"))
-    con = duckdb.connect(config={"temp_directory": str(scratch / "spill"), "memory_limit": "4GB"})
-    try:
-        con.execute("set TimeZone = 'UTC'")
-        yield con, scratch
-    finally:
-        con.close()
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _existing(lake: Lake, contract: Contract) -> ExistingFiles:
-    def files(months: Sequence[str] | None) -> list[str]:
-        if not lake.exists("raw", contract.name):
-            return []
-        return lake.files("raw", contract.name, partitions=None if months is None else {"_month": months})
-
-    return files
-
-
-def _report(feed: str, number: int, batch: Batch, judged: Acceptance, days: Mapping[date, int]) -> LoadReport:
-    examples = tuple(
-        {
-            "file": batch.names[int(e["file_number"] or 0)],
-            **{k: v for k, v in e.items() if k != "file_number"},
-        }
-        for e in judged.examples
-    )
-    return LoadReport(
-        feed=feed,
-        load_number=number,
-        loads=(number,),
-        files=len(batch.names),
-        source_rows=batch.source_rows,
-        rows_read=judged.candidates + batch.duplicate_rows,
-        accepted=judged.accepted,
-        deduplicated=judged.deduplicated + batch.duplicate_rows,
-        quarantined=judged.quarantined,
-        filtered=judged.filtered,
-        by_rule=judged.by_rule,
-        by_filter=judged.by_filter,
-        examples=examples,
-        drift=tuple(batch.drift),
-        by_day=days,
-    )
-
-
-def _commit(
-    con: duckdb.DuckDBPyConnection, work: _Work, number: int, files: list[LandedFile], report: LoadReport
-) -> int:
-    reach("before_delta_commit")
-    contract = work.contract
-    month = ", a._month" if contract.partition_by_month_of else ""
-    columns = ", ".join(f'a."{name}"' for name in contract.column_names)
-    rows = con.sql(
-        f"select {columns}, {number}::bigint as _load_number, f.sha256 as _file_id, a._line{month} "
-        "from accepted a join files f using (_file_id) "
-        f"order by {'a._month, ' if month else ''}a._file_id, a._line"
-    )
-    told = {k: v for k, v in asdict(report).items() if k in ("seconds", "by_rule", *COUNTS)}
-    return work.lake.append(
-        "raw",
-        contract.name,
-        rows.to_arrow_reader(100_000),
-        partition_by=("_month",) if month else (),
-        load_number=number,
-        metadata=commit_metadata(contract.name, number, files, told),
-    )

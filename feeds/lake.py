@@ -6,6 +6,8 @@ rows mean is not known here.
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +17,16 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import TableNotFoundError
+from deltalake.schema import Schema
+from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 
 LAYERS = ("raw", "core", "ml")
 
 # Commit metadata is what the ledger is rebuilt from, so the log is kept for ten years, not Delta's thirty
 # days.
 _CONFIGURATION = {"delta.logRetentionDuration": "interval 3650 days"}
+
+_COMPACTED_BYTES = 128 << 20
 
 Rows: TypeAlias = pa.Table | pa.RecordBatchReader
 
@@ -39,6 +45,16 @@ class Commit:
     timestamp_ms: int
     operation: str
     metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A Parquet file written under a table's folder (``path`` is relative to it), not yet committed."""
+
+    path: str
+    size: int
+    n_rows: int
+    partition: Mapping[str, str]
 
 
 class Lake:
@@ -146,6 +162,72 @@ class Lake:
         )
         return self.version(layer, name)
 
+    def append_files(
+        self,
+        layer: str,
+        name: str,
+        files: Sequence[StoredFile],
+        *,
+        schema: pa.Schema,
+        partition_by: Sequence[str] = (),
+        load_number: int,
+        metadata: Mapping[str, str] | None = None,
+    ) -> int:
+        """Make written files part of the table in one commit that carries the load number; gives its version.
+
+        A number that the table already has is not committed again. Columns that the table lacks are added to
+        it; one that it has under another type raises ``LakeError``.
+        """
+        path, properties = (
+            str(self.path(layer, name)),
+            _properties(metadata, [Transaction(name, load_number)]),
+        )
+        added = [_add_action(file) for file in files]
+        if not self.exists(layer, name):
+            create_table_with_add_actions(
+                path,
+                Schema.from_arrow(schema),
+                added,
+                mode="error",
+                partition_by=list(partition_by) or None,
+                configuration=_CONFIGURATION,
+                commit_properties=properties,
+            )
+            return 0
+        table = self._table(layer, name)
+        if int(table.transaction_version(name) or 0) >= load_number:
+            return int(table.version())
+        target = _widened(pa.schema(table.schema().to_arrow()), schema, f"{layer}/{name}")
+        table.create_write_transaction(
+            list[AddAction | RemoveAction](added),
+            "append",
+            Schema.from_arrow(target),
+            partition_by=list(partition_by) or None,
+            commit_properties=properties,
+        )
+        return int(table.version())
+
+    def partition_values(self, layer: str, name: str, column: str, *, at_least_files: int = 1) -> list[str]:
+        """Values of a partition column that have at least so many files in the latest version, sorted."""
+        counts: dict[str, int] = {}
+        for uri in self._table(layer, name).file_uris():
+            value = uri.rsplit(f"/{column}=", 1)[-1].split("/", 1)[0]
+            counts[value] = counts.get(value, 0) + 1
+        return sorted(value for value, files in counts.items() if files >= at_least_files)
+
+    def compact(self, layer: str, name: str, partitions: Mapping[str, str], *, when_files: int) -> bool:
+        """Write the small files of one partition as few larger ones, once it has ``when_files`` of them.
+
+        Rows and their order within a file's place stay; says whether anything was done. So the cost of
+        looking into a partition does not grow with the number of loads that wrote it.
+        """
+        filters = [(column, "=", value) for column, value in partitions.items()] or None
+        table = self._table(layer, name)
+        if len(table.file_uris(partition_filters=filters)) < when_files:
+            return False
+        table.optimize.compact(partition_filters=filters, target_size=_COMPACTED_BYTES)
+        return True
+
     def replace(
         self,
         layer: str,
@@ -233,6 +315,29 @@ def _properties(
 ) -> CommitProperties:
     custom: dict[str, Any] | None = dict(metadata) if metadata else None
     return CommitProperties(custom_metadata=custom, app_transactions=transactions)
+
+
+def _add_action(file: StoredFile) -> AddAction:
+    stats = json.dumps({"numRecords": file.n_rows})
+    return AddAction(file.path, file.size, dict(file.partition), time.time_ns() // 1_000_000, True, stats)
+
+
+def _widened(have: pa.Schema, wanted: pa.Schema, table: str) -> pa.Schema:
+    """The table's schema with the columns it lacks at its end; a column of another type is refused."""
+    for field in wanted:
+        if field.name not in have.names:
+            have = have.append(field)
+        elif not _same_type(have.field(field.name).type, field.type):
+            raise LakeError(
+                f"Column {field.name} of {table} is {have.field(field.name).type} in the lake, but "
+                f"{field.type} is to be written. Give the column a new name, or rebuild the table."
+            )
+    return have
+
+
+def _same_type(one: pa.DataType, other: pa.DataType) -> bool:
+    text = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    return one == other or all(any(is_text(kind) for is_text in text) for kind in (one, other))
 
 
 def _microseconds(schema: pa.Schema) -> pa.Schema:

@@ -1,12 +1,11 @@
-"""Landing: bytes as received, under the name of their SHA-256, written once.
+"""Landing: bytes as received, under a name made of their content, written once and sealed (see ``vault``).
 
-The same file twice is a no-op. Text is proved to be UTF-8 here, or brought to it from the encoding the source
-declares, so that everything downstream reads UTF-8. Rows are not looked at.
+The same file twice is a no-op. Archives are unpacked, and text is proved to be UTF-8 or brought to it, on the
+way in (``taking``), so that everything downstream reads plain UTF-8. Rows are not looked at.
 """
 
 from __future__ import annotations
 
-import codecs
 import hashlib
 import json
 import os
@@ -17,16 +16,19 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
-from feeds.connectors.files import FoundFile, feed_date, find_files
+from feeds.connectors.files import FoundFile
+from feeds.connectors.remote import files_of
 from feeds.failpoints import reach
+from feeds.landed import LandedBytes
 from feeds.ledger import Ledger
 from feeds.ledger_rows import LandedFile, Sighting
 from feeds.report import LandingError
 from feeds.shop import Source
+from feeds.taking import Taken, take
+from feeds.vault import Vault
 
-_CHUNK = 8 << 20
-_SUFFIX = {"csv": ".csv", "jsonl": ".jsonl", "parquet": ".parquet"}
 _STALE_SECONDS = 3600
+_CHUNK = 8 << 20
 
 
 @dataclass(frozen=True)
@@ -40,38 +42,81 @@ class LandingReport:
     unfinished: int = 0
 
 
-def land_source(source: Source, home: Path, ledger: Ledger) -> LandingReport:
+def land_source(source: Source, home: Path, ledger: Ledger, *, vault: Vault | None = None) -> LandingReport:
     """Take in the files of a source that are new or changed since the last look.
 
-    ``home`` is the shop's folder. Raises ``LandingError`` naming every unreadable file; the readable ones are
-    kept.
+    ``home`` is the shop's folder; without a ``vault`` the originals rest as they came. Raises
+    ``LandingError`` naming every unreadable file; the readable ones are kept.
     """
-    folder = home / "landing" / source.name
     known = ledger.sightings(source.name)
-    found = find_files(source.path, source.pattern, source.format, source.settle_seconds)
+    found = files_of(source)
     fresh = [f for f in found if known.get(f.name, (0, 0, ""))[:2] != (f.size, f.mtime_ns)]
-    if not fresh:
-        return LandingReport()
+    again = [s for f in fresh if (s := _rewritten_alike(source.name, f, known.get(f.name), vault))]
+    if again:
+        # A sender that writes its whole folder anew costs a look at its bytes, not a second landing of them.
+        ledger.record_landed([], again)
+        alike = {sighting.name for sighting in again}
+        fresh = [f for f in fresh if f.name not in alike]
+    return land_written(source, fresh, home, ledger, vault=vault) if fresh else LandingReport()
+
+
+def land_written(
+    source: Source,
+    fresh: Sequence[FoundFile],
+    home: Path,
+    ledger: Ledger,
+    *,
+    cursor: tuple[str, str | None] | None = None,
+    vault: Vault | None = None,
+) -> LandingReport:
+    """Take in these files of a source, and with them the (resource, cursor) of the pull that wrote them."""
+    folder = home / "landing" / source.name
     folder.mkdir(parents=True, exist_ok=True)
     _remove_stale(folder)
     with ThreadPoolExecutor(max_workers=8) as pool:
-        outcomes = list(pool.map(lambda f: _try_land(f, folder, source.encoding), fresh))
+        outcomes = list(pool.map(lambda f: take(f, folder, source, vault), fresh))
     reach("after_landing_write")
-    landed, sightings, problems, unfinished = [], [], [], 0
-    for file, outcome in zip(fresh, outcomes, strict=True):
-        if isinstance(outcome, LandingError):
-            problems.append(str(outcome))
-        elif outcome is None:
-            unfinished += 1
-        else:
-            landed.append(_landed(source.name, file, *outcome))
-            sightings.append(Sighting(source.name, file.name, file.size, file.mtime_ns, outcome[0]))
-    new = ledger.record_landed(landed, sightings)
+    landed = [file for taken in outcomes for file in taken.landed]
+    sightings = [sighting for taken in outcomes for sighting in taken.sightings]
+    problems = [problem for taken in outcomes for problem in taken.problems]
+    unfinished = sum(taken.unfinished for taken in outcomes)
+    kept = (source.name, *cursor) if cursor and not problems else None
+    new = ledger.record_landed(landed, sightings, cursor=kept)
     _write_manifest(folder, new)
+    _write_encodings(folder, new, outcomes)
     if problems:
         more = f" (and {len(problems) - 5} more)" if len(problems) > 5 else ""
         raise LandingError("; ".join(problems[:5]) + more)
     return LandingReport(landed=len(new), repeated=len(landed) - len(new), unfinished=unfinished)
+
+
+def _rewritten_alike(
+    source: str, file: FoundFile, known: tuple[int, int, str] | None, vault: Vault | None
+) -> Sighting | None:
+    """The new sighting of a file whose time alone has changed; ``None`` for any other.
+
+    Content that is stored as something else (transcoded, unpacked) has another address and is taken as new.
+    """
+    if known is None or file.download is not None or file.refused or known[0] not in (file.size, -1):
+        return None
+    try:
+        digest = hashlib.sha256(file.path.read_bytes() if file.size < _CHUNK else b"")
+        if file.size >= _CHUNK:
+            with file.path.open("rb", buffering=0) as handle:
+                while chunk := handle.read(_CHUNK):
+                    digest.update(chunk)
+        now = file.path.stat()
+    except OSError:
+        return None
+    address = vault.address(digest.digest()) if vault else digest.hexdigest()
+    if address != known[2] or (now.st_size, now.st_mtime_ns) != (file.size, file.mtime_ns):
+        return None
+    return Sighting(source, file.name, file.size, file.mtime_ns, address)
+
+
+def open_landed(folder: Path, file: LandedFile, vault: Vault | None = None) -> LandedBytes:
+    """The bytes of a landed file as they arrived; ``folder`` is the shop's. The only door to landed files."""
+    return LandedBytes(folder / file.path, vault)
 
 
 def read_manifest(folder: Path) -> list[LandedFile]:
@@ -85,71 +130,6 @@ def read_manifest(folder: Path) -> list[LandedFile]:
     for entry in entries:
         entry["feed_date"] = date.fromisoformat(entry["feed_date"]) if entry["feed_date"] else None
     return [LandedFile(**entry) for entry in entries]
-
-
-def _landed(source: str, file: FoundFile, sha256: str, size: int) -> LandedFile:
-    path = f"landing/{source}/{sha256}{_SUFFIX[file.format]}"
-    return LandedFile(source, sha256, file.name, size, feed_date(file.name), path, file.format)
-
-
-def _try_land(file: FoundFile, folder: Path, encoding: str | None) -> tuple[str, int] | LandingError | None:
-    """Hash and size of the landed bytes; ``None`` for a file that changed while it was read."""
-    temporary = folder / f".tmp-{os.getpid()}-{hashlib.sha256(file.name.encode()).hexdigest()[:24]}"
-    try:
-        sha256, size = _copy(file, temporary, encoding)
-        after = file.path.stat()
-        if (after.st_size, after.st_mtime_ns) != (file.size, file.mtime_ns):
-            return None
-        target = folder / f"{sha256}{_SUFFIX[file.format]}"
-        if not (target.exists() and target.stat().st_size == size):
-            os.replace(temporary, target)
-        return sha256, size
-    except FileNotFoundError:
-        return None
-    except LandingError as unreadable:
-        return unreadable
-    except OSError as failed:
-        return LandingError(
-            f"{file.path} could not be landed: {failed}. Check permissions and free space, then run again."
-        )
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _copy(file: FoundFile, temporary: Path, encoding: str | None) -> tuple[str, int]:
-    digest, size, offset = hashlib.sha256(), 0, 0
-    text = file.format != "parquet"
-    decoder = codecs.getincrementaldecoder(encoding or "utf-8")("strict") if text else None
-    with file.path.open("rb", buffering=0) as origin, temporary.open("wb", buffering=0) as out:
-        while True:
-            chunk = origin.read(_CHUNK)
-            if decoder is not None:
-                pending = len(decoder.getstate()[0])
-                try:
-                    decoded = decoder.decode(chunk, final=not chunk)
-                except UnicodeDecodeError as broken:
-                    raise _not_text(file.path, offset - pending + broken.start, encoding) from broken
-                written = decoded.encode() if encoding else chunk
-            else:
-                written = chunk
-            offset += len(chunk)
-            if written:
-                digest.update(written)
-                size += len(written)
-                out.write(written)
-            if not chunk:
-                break
-        os.fsync(out.fileno())
-    return digest.hexdigest(), size
-
-
-def _not_text(path: Path, offset: int, encoding: str | None) -> LandingError:
-    remedy = (
-        f"Correct the source's `encoding` (now {encoding}) or the file."
-        if encoding
-        else "Declare the source's `encoding` in the shop file (gb18030, utf-16, cp1252, …) or send UTF-8."
-    )
-    return LandingError(f"{path}: byte {offset} is not valid {encoding or 'UTF-8'}. {remedy}")
 
 
 def _write_manifest(folder: Path, landed: Sequence[LandedFile]) -> None:
@@ -166,11 +146,26 @@ def _write_manifest(folder: Path, landed: Sequence[LandedFile]) -> None:
         os.fsync(manifest.fileno())
 
 
+def _write_encodings(folder: Path, landed: Sequence[LandedFile], outcomes: Sequence[Taken]) -> None:
+    """Keep, beside the manifest, which encodings were found and how sure that is."""
+    found = {sha256: encoding for taken in outcomes for sha256, encoding in taken.encodings.items()}
+    lines = [
+        {"name": f.name, "sha256": f.sha256, "encoding": e.name, "confidence": e.confidence}
+        for f in landed
+        if (e := found.get(f.sha256))
+    ]
+    if lines:
+        with (folder / ".encodings.jsonl").open("a", encoding="utf-8") as out:
+            out.write("".join(json.dumps(line, sort_keys=True) + "\n" for line in lines))
+
+
 def _remove_stale(folder: Path) -> None:
     """Delete what a killed process left half-written; a living one is never an hour in one file."""
     for leftover in folder.glob(".tmp-*"):
+        writer = leftover.name.split("-")[1]
+        dead = writer.isdecimal() and not Path(f"/proc/{writer}").exists() and Path("/proc/self").exists()
         try:
-            if time.time() - leftover.stat().st_mtime > _STALE_SECONDS:
+            if dead or time.time() - leftover.stat().st_mtime > _STALE_SECONDS:
                 leftover.unlink(missing_ok=True)
         except FileNotFoundError:
             continue

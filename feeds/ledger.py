@@ -38,8 +38,26 @@ create table if not exists consumed (
     feed text not null, source text not null, sha256 text not null, load_number integer not null,
     primary key (feed, source, sha256)
 ) without rowid;
+create table if not exists cursors (
+    source text not null, resource text not null, cursor text, pulls integer not null,
+    pulled_at text not null default (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')), primary key (source, resource)
+) without rowid;
+create table if not exists details (
+    feed text not null, number integer not null, contract text, drift text not null, volume text not null,
+    primary key (feed, number)
+) without rowid;
+create table if not exists days (
+    feed text not null, number integer not null, day text not null, accepted integer not null,
+    primary key (feed, number, day)
+) without rowid;
+create table if not exists refusals (
+    feed text not null, reason text not null,
+    refused_at text not null default (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')), primary key (feed, reason)
+) without rowid;
 create index if not exists consumed_by_load on consumed (feed, load_number);
 """
+
+_VERSION = 4
 
 
 class Ledger:
@@ -57,10 +75,11 @@ class Ledger:
 
     def _create_tables(self) -> None:
         with self._transaction() as db:
-            if db.execute("pragma user_version").fetchone()[0] == 0:
+            if db.execute("pragma user_version").fetchone()[0] < _VERSION:
+                # Every statement creates only what an older ledger lacks.
                 for statement in _SCHEMA.split(";"):
                     db.execute(statement)
-                db.execute("pragma user_version = 1")
+                db.execute(f"pragma user_version = {_VERSION}")
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -80,14 +99,46 @@ class Ledger:
             rows = db.execute("select name, size, mtime_ns, sha256 from sightings where source = ?", [source])
             return {name: (size, mtime_ns, sha256) for name, size, mtime_ns, sha256 in rows}
 
-    def record_landed(self, landed: Sequence[LandedFile], sightings: Sequence[Sighting]) -> list[LandedFile]:
-        """Write files and sightings in one transaction; gives the files of new content."""
+    def cursor(self, source: str, resource: str) -> str | None:
+        """Where the last pull of a resource of a source ended; ``None`` before the first."""
+        with self._transaction() as db:
+            row = db.execute(
+                "select cursor from cursors where source = ? and resource = ?", [source, resource]
+            ).fetchone()
+        return row[0] if row else None
+
+    def count_pulls(self, source: str, resource: str) -> int:
+        """How often a resource has been pulled."""
+        with self._transaction() as db:
+            row = db.execute(
+                "select pulls from cursors where source = ? and resource = ?", [source, resource]
+            ).fetchone()
+        return row[0] if row else 0
+
+    def record_landed(
+        self,
+        landed: Sequence[LandedFile],
+        sightings: Sequence[Sighting],
+        *,
+        cursor: tuple[str, str, str | None] | None = None,
+    ) -> list[LandedFile]:
+        """Write files, sightings and the (source, resource, cursor) of a pull in one transaction.
+
+        Gives the files of new content.
+        """
         with self._transaction() as db:
             new = [file for file in landed if _insert_landed(db, file)]
             db.executemany(
                 "insert or replace into sightings values (?, ?, ?, ?, ?)",
                 [(s.source, s.name, s.size, s.mtime_ns, s.sha256) for s in sightings],
             )
+            if cursor:
+                db.execute(
+                    "insert into cursors (source, resource, cursor, pulls) values (?, ?, ?, 1) "
+                    "on conflict do update set cursor = excluded.cursor, pulls = pulls + 1, "
+                    "pulled_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')",
+                    cursor,
+                )
         return new
 
     def pending(
@@ -114,10 +165,20 @@ class Ledger:
                 """,
                 [*sources, feed, str(first_day or date.min), str(last_day or date.max)],
             ).fetchall()
-        return [
-            LandedFile(source, sha256, name, size, date.fromisoformat(day) if day else None, path, form)
-            for source, sha256, name, size, day, path, form in rows
-        ]
+        return [_landed_file(row) for row in rows]
+
+    def taken(self, source: str) -> dict[str, set[str]]:
+        """Feeds whose finished loads took each landed file of a source, by the file's content address."""
+        with self._transaction() as db:
+            rows = db.execute(
+                "select sha256, feed from consumed c where source = ? and exists (select 1 from loads l "
+                "where l.feed = c.feed and l.number = c.load_number and l.state = 'done')",
+                [source],
+            ).fetchall()
+        feeds: dict[str, set[str]] = {}
+        for address, feed in rows:
+            feeds.setdefault(address, set()).add(feed)
+        return feeds
 
     def begin(self, feed: str, files: Sequence[LandedFile], at_least: int) -> int:
         """Number of a new load that takes these files; above every earlier one and not below ``at_least``."""
@@ -143,20 +204,83 @@ class Ledger:
             if state == "rejected":
                 db.execute("delete from consumed where feed = ? and load_number = ?", [feed, number])
 
+    def note_refused(self, feed: str, reasons: Sequence[str]) -> None:
+        """Keep why files of a feed are refused as of now; what is no longer refused is dropped."""
+        with self._transaction() as db:
+            known = {reason for (reason,) in db.execute("select reason from refusals where feed = ?", [feed])}
+            gone = [(feed, reason) for reason in known - set(reasons)]
+            db.executemany("delete from refusals where feed = ? and reason = ?", gone)
+            new = [(feed, reason) for reason in dict.fromkeys(reasons) if reason not in known]
+            db.executemany("insert into refusals (feed, reason) values (?, ?)", new)
+
+    def refusals(self, feed: str) -> list[str]:
+        """Why files of a feed are refused, as of the last ingestion."""
+        with self._transaction() as db:
+            rows = db.execute(
+                "select reason from refusals where feed = ? order by refused_at, reason", [feed]
+            )
+            return [reason for (reason,) in rows.fetchall()]
+
+    def release(self, feed: str, number: int, files: Sequence[LandedFile]) -> None:
+        """Take files out of a load that could not read them; they are due again."""
+        with self._transaction() as db:
+            db.executemany(
+                "delete from consumed where feed = ? and load_number = ? and source = ? and sha256 = ?",
+                [(feed, number, f.source, f.sha256) for f in files],
+            )
+            db.execute(
+                "update loads set files = files - ? where feed = ? and number = ?", [len(files), feed, number]
+            )
+
     def forget(self, feed: str, number: int) -> None:
         """Drop a load that committed nothing; its files are free again."""
         with self._transaction() as db:
             db.execute("delete from consumed where feed = ? and load_number = ?", [feed, number])
-            db.execute("delete from loads where feed = ? and number = ?", [feed, number])
+            for table in ("loads", "details", "days"):
+                db.execute(f"delete from {table} where feed = ? and number = ?", [feed, number])
 
     def loads(self, feed: str | None = None) -> list[Load]:
         """All loads (of a feed), by feed and number."""
         with self._transaction() as db:
             db.row_factory = sqlite3.Row
             rows = db.execute(
-                "select * from loads where ? is null or feed = ? order by feed, number", [feed, feed]
+                "select l.*, contract, drift, volume from loads l left join details d using (feed, number) "
+                "where ? is null or feed = ? order by feed, number",
+                [feed, feed],
             ).fetchall()
-        return [Load(**{**dict(row), "by_rule": json.loads(row["by_rule"] or "{}")}) for row in rows]
+        return [_load(row) for row in rows]
+
+    def done_loads(self, feed: str) -> set[int]:
+        """Numbers of the finished loads of a feed."""
+        with self._transaction() as db:
+            rows = db.execute("select number from loads where feed = ? and state = 'done'", [feed])
+            return {number for (number,) in rows}
+
+    def landed(self) -> list[LandedFile]:
+        """Every landed file, by source and name."""
+        with self._transaction() as db:
+            rows = db.execute(
+                "select source, sha256, name, size, feed_date, path, format from landed order by source, name"
+            ).fetchall()
+        return [_landed_file(row) for row in rows]
+
+    def rows_by_day(self, feed: str) -> dict[date, int]:
+        """Accepted rows of each day over all finished loads."""
+        with self._transaction() as db:
+            rows = db.execute(
+                "select day, sum(d.accepted) from days d join loads l using (feed, number) "
+                "where feed = ? and state = 'done' group by day order by day",
+                [feed],
+            ).fetchall()
+        return {date.fromisoformat(day): accepted for day, accepted in rows}
+
+    def drift_events(self, feed: str | None = None) -> list[tuple[str, int, str, str]]:
+        """Feed, load number, time and text of each difference in shape that a load met, oldest first."""
+        return [
+            (load.feed, load.number, load.finished_at or load.started_at, event)
+            for load in self.loads(feed)
+            for event in load.drift
+        ]
 
     def catch_up(self, lake: Lake, feed: str) -> list[int]:
         """Bring the loads of a feed to what its Delta table says; gives the numbers that were forgotten.
@@ -204,6 +328,19 @@ def _insert_landed(db: sqlite3.Connection, file: LandedFile) -> bool:
     return db.execute("insert or ignore into landed values (?, ?, ?, ?, ?, ?, ?)", row).rowcount == 1
 
 
+def _landed_file(row: tuple[str, str, str, int, str | None, str, str]) -> LandedFile:
+    source, sha256, name, size, day, path, form = row
+    return LandedFile(source, sha256, name, size, date.fromisoformat(day) if day else None, path, form)
+
+
+def _load(row: sqlite3.Row) -> Load:
+    told = dict(row)
+    told["by_rule"] = json.loads(told["by_rule"] or "{}")
+    for name in ("drift", "volume"):
+        told[name] = tuple(json.loads(told[name] or "[]"))
+    return Load(**told)
+
+
 def _finish(db: sqlite3.Connection, feed: str, number: int, state: str, told: Mapping[str, object]) -> None:
     db.execute(
         f"""
@@ -221,4 +358,14 @@ def _finish(db: sqlite3.Connection, feed: str, number: int, state: str, told: Ma
             feed,
             number,
         ],
+    )
+    drift, volume = (json.dumps(list(told.get(name) or ())) for name in ("drift", "volume"))  # type: ignore[call-overload]
+    db.execute(
+        "insert or replace into details values (?, ?, ?, ?, ?)",
+        [feed, number, told.get("contract"), drift, volume],
+    )
+    days: Mapping[object, int] = told.get("by_day") or {}  # type: ignore[assignment]
+    db.executemany(
+        "insert or replace into days values (?, ?, ?, ?)",
+        [(feed, number, str(day), accepted) for day, accepted in days.items()],
     )

@@ -9,6 +9,7 @@ from datetime import date
 
 COMMIT_KEY = "shopwright.load"
 COUNTS = ("source_rows", "rows_read", "accepted", "deduplicated", "quarantined", "filtered")
+DETAILS = ("contract", "drift", "volume", "by_day")
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,9 @@ class Load:
     by_rule: Mapping[str, int]
     started_at: str
     finished_at: str | None
+    contract: str | None = None
+    drift: tuple[str, ...] = ()
+    volume: tuple[str, ...] = ()
 
 
 def commit_metadata(

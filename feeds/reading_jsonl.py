@@ -10,10 +10,11 @@ import duckdb
 
 from data_quality.acceptance_rules import quoted
 from feeds.dialect import Shape
+from feeds.reading_json import line_records
 from feeds.records import BadLine
 from feeds.report import FeedError
 from feeds.shape_tables import BatchFile, ShapeRead, count, reject
-from feeds.staging import FILE_AND_LINE, scan_staged, stage
+from feeds.staging import FILE_AND_LINE, RecordsOf, scan_staged, stage
 
 # JSON text cannot hold it unescaped, so it can stand between the line's number and the line.
 _UNIT = "\x1f"
@@ -22,12 +23,20 @@ _KEYS_FROM_LINES = 5000
 
 
 def read_jsonl(
-    con: duckdb.DuckDBPyConnection, shape: Shape, files: Sequence[BatchFile], scratch: Path, told: ShapeRead
+    con: duckdb.DuckDBPyConnection,
+    shape: Shape,
+    files: Sequence[BatchFile],
+    scratch: Path,
+    told: ShapeRead,
+    records_of: RecordsOf = line_records,
 ) -> None:
-    """Add the objects of the files to the shape's table, each value as its JSON text."""
+    """Add the objects of the files to the shape's table, each value as its JSON text.
+
+    ``records_of`` turns files of other kinds into lines of JSON; one that it cannot read is noted as refused.
+    """
     staged = scratch / f"{shape.name}.jsonl"
     bad: list[tuple[int, BadLine]] = []
-    n_records = stage(files, staged, _UNIT, bad)
+    n_records = stage(files, staged, _UNIT, bad, records_of, told=told)
     scan_staged(con, "json_raw", staged, {**FILE_AND_LINE, "j": "VARCHAR"}, _UNIT, "")
     n_rows, n_rejected = count(con, "json_raw"), count(con, "(select distinct line from reject_errors)")
     if n_rows + n_rejected != n_records:
@@ -47,7 +56,7 @@ def read_jsonl(
         f"from (select j from json_raw limit {_KEYS_FROM_LINES}) order by k"
     ).fetchall()
     for (key,) in seen:
-        if key not in shape.columns:
+        if key not in shape.columns and key not in shape.ignored:
             told.differs(f"{shape.name}: unknown column {key!r} is ignored")
     con.execute("drop table json_raw")
     reject(con, bad)
@@ -68,11 +77,23 @@ def _take_rejects(con: duckdb.DuckDBPyConnection) -> None:
         create temp table json_bad as
         select
             rowid as row_id, _file_id, _line,
-            if(json_valid(j), 'json_not_an_object', 'json_invalid') as rule,
-            if(json_valid(j), 'the line is JSON, but no object', 'the line is not valid JSON') as message,
+            case
+                when not json_valid(j) then 'json_invalid'
+                when json_type(j) <> 'OBJECT' then 'json_not_an_object'
+                else 'json_key_twice'
+            end as rule,
+            case
+                when not json_valid(j) then 'the line is not valid JSON'
+                when json_type(j) <> 'OBJECT' then 'the line is JSON, but no object'
+                else 'a key stands in the object twice'
+            end as message,
             j
         from json_raw
-        where case when json_valid(j) then json_type(j) <> 'OBJECT' else true end;
+        where case
+            when not json_valid(j) then true
+            when json_type(j) <> 'OBJECT' then true
+            else list_unique(json_keys(j)) <> len(json_keys(j))
+        end;
         insert into rejects select * exclude (row_id) from json_bad;
         delete from json_raw where rowid in (select row_id from json_bad);
         drop table json_bad;

@@ -30,11 +30,13 @@ class LoadReport:
 
     ``source_rows`` are lines (or cells) in the files; they equal ``rows_read`` unless the dialect groups
     lines. ``by_day`` counts accepted rows by the day in the file's name, or else by the business day of the
-    event.
+    event. ``contract`` is the name and version that judged; ``volume`` names days with an unusual number of
+    rows.
     """
 
     feed: str
     load_number: int | None = None
+    contract: str | None = None
     loads: tuple[int, ...] = ()
     files: int = 0
     source_rows: int = 0
@@ -51,6 +53,13 @@ class LoadReport:
     delta_version: int | None = None
     skipped_reason: str | None = None
     by_day: Mapping[date, int] = field(default_factory=dict)
+    volume: tuple[str, ...] = ()
+    refused: tuple[Mapping[str, str], ...] = ()
+
+    @property
+    def days_touched(self) -> int:
+        """Days that gained rows: what a consumer split by days has to build again."""
+        return len(self.by_day)
 
     def check_conservation(self) -> None:
         """Raise ``ConservationError`` unless every row read went exactly one way."""
@@ -79,6 +88,33 @@ class LoadRejected(FeedError):
         )
 
 
+class DriftRefused(LoadRejected):
+    """Values of another type than the contract's came from a source that is frozen."""
+
+    def __init__(self, report: LoadReport, rules: list[str]) -> None:
+        self.report = report
+        first = next((e for e in report.examples if e["rule"] in rules), report.examples[0])
+        FeedError.__init__(
+            self,
+            f"{report.feed}: {', '.join(rules)}; first: {first['file']} line {first['line']}, field "
+            f"{first['field']}: {first['message']}. Nothing was accepted, because the source says on_drift: "
+            "freeze. Correct the files, or choose another mode.",
+        )
+
+
+class VolumeHeld(LoadRejected):
+    """A day of a load holds far more or fewer rows than usual, and its source holds such loads."""
+
+    def __init__(self, report: LoadReport) -> None:
+        self.report = report
+        more = f" (and {len(report.volume) - 3} more days)" if len(report.volume) > 3 else ""
+        FeedError.__init__(
+            self,
+            f"{report.feed}: {'; '.join(report.volume[:3])}{more}. Nothing was accepted, because the source "
+            "says on_volume: hold. Correct the files, or set on_volume: warn when the number is right.",
+        )
+
+
 def merge_reports(reports: list[LoadReport]) -> LoadReport:
     """One account of several loads of a feed, in order."""
     first, last = reports[0], reports[-1]
@@ -99,6 +135,9 @@ def merge_reports(reports: list[LoadReport]) -> LoadReport:
         examples=tuple(example for r in reports for example in r.examples)[:5],
         drift=tuple(dict.fromkeys(event for r in reports for event in r.drift)),
         delta_version=last.delta_version,
+        contract=last.contract,
+        volume=tuple(event for r in reports for event in r.volume),
+        refused=tuple(file for r in reports for file in r.refused),
         by_day=_summed([r.by_day for r in reports]),
     )
 

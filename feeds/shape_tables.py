@@ -9,9 +9,13 @@ from pathlib import Path
 
 import duckdb
 
+from data_quality.free_text import mask_text
 from feeds.dialect import Shape
+from feeds.landed import LandedBytes
 from feeds.records import BadLine
+from feeds.refusals import RefusedFile
 from feeds.report import FeedError
+from feeds.vault import Vault
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,15 @@ class BatchFile:
     name: str
     format: str
     delimiter: str = ","
+    vault: Vault | None = None
+    size: int = 0
+    sheet: str | None = None
+    records: str | None = None
+
+    @property
+    def content(self) -> LandedBytes:
+        """The door to the file's bytes; ``path`` may hold them sealed."""
+        return LandedBytes(self.path, self.vault)
 
 
 @dataclass
@@ -32,9 +45,15 @@ class ShapeRead:
     rows: int = 0
     duplicate_lines: int = 0
     drift: list[str] = field(default_factory=list)
+    refused: list[RefusedFile] = field(default_factory=list)
+
+    def refuse(self, file: BatchFile, reason: str) -> None:
+        """Note that nothing of a file is read, and why."""
+        self.refused.append(RefusedFile(file.number, file.name, reason))
 
     def differs(self, event: str) -> None:
         """Note a difference once."""
+        event = mask_text(event)
         if event not in self.drift:
             self.drift.append(event)
 
@@ -54,23 +73,42 @@ def reject(con: duckdb.DuckDBPyConnection, bad: Sequence[tuple[int, BadLine]]) -
         con.executemany("insert into rejects values (?, ?, ?, ?, ?)", rows)
 
 
+def in_shapes_case(shape: Shape, header: Sequence[str], told: ShapeRead) -> list[str]:
+    """A header in which names that differ from the shape's in their case alone are the shape's."""
+    own = {name.casefold(): name for name in shape.columns}
+    known = {*shape.columns, *shape.ignored}
+    named = [c if c in known else own.get(c.casefold(), c) for c in header]
+    for found, meant in zip(header, named, strict=True):
+        if found != meant and meant not in header:
+            told.differs(f"{shape.name}: column {meant!r} is written {found!r}")
+    return named
+
+
 def check_columns(shape: Shape, header: Sequence[str], name: str, told: ShapeRead) -> None:
     """Raise ``FeedError`` when a file lacks a required column or repeats one; note the other differences."""
     missing = [c for c in shape.required if c not in header]
     if missing:
         raise FeedError(
-            f"{name}: line 1 lacks the column {', '.join(missing)} (it has {', '.join(header)}). "
+            f"{name}: line 1 lacks the column {', '.join(missing)} ({_names_told(shape, header)}). "
             "Send the column, or correct the source's dialect or delimiter in the shop file."
         )
     repeated = sorted({c for c in header if list(header).count(c) > 1})
     if repeated:
-        raise FeedError(f"{name}: line 1 names the column {', '.join(repeated)} twice. Rename one of them.")
+        raise FeedError(f"{name}: line 1 names the column {mask_text(', '.join(repeated))} twice. Rename one of them.")
     for column in header:
-        if column not in shape.columns and not (shape.wide and re.fullmatch(shape.wide, column)):
+        known = column in shape.columns or column in shape.ignored
+        if not known and not (shape.wide and re.fullmatch(shape.wide, column)):
             told.differs(f"{shape.name}: unknown column {column!r} is ignored")
     for column in shape.optional:
         if column not in header:
             told.differs(f"{shape.name}: optional column {column!r} is absent")
+
+
+def _names_told(shape: Shape, header: Sequence[str]) -> str:
+    """What a header has; of a line without any known name only how many, for it may be somebody's data."""
+    if not set(header) & {*shape.columns, *shape.ignored}:
+        return f"it has {len(header)} values, none of them a known name: is there a header?"
+    return f"it has {mask_text(', '.join(header))}"
 
 
 def count(con: duckdb.DuckDBPyConnection, table: str) -> int:

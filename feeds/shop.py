@@ -6,51 +6,21 @@ themselves is not done here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import yaml
 
-from data_quality.contract import all_contracts
-from feeds.dialect import DialectError, load_dialect
-from feeds.shop_checks import ShopError, check_options, refuse_unknown, text_of
+from feeds.shop_checks import ShopError, refuse_unknown, text_of
+from feeds.source import Source, parse_source
 
 SHIPPED = Path(__file__).parent / "shops"
-CONNECTORS = ("files",)
-FORMATS = ("auto", "csv", "jsonl", "parquet")
 DEMAND_PERIODS = {"day": 1, "week": 7}
-SOURCE_FIELDS = {"name", "connector", "path", "format", "dialect", "shape", "provides"}
-OPTIONS = {"pattern", "encoding", "delimiter", "settle_seconds", "max_rejected_ratio"}
 SHOP_FIELDS = {
     "name", "title", "time_zone", "currency", "countries", "default_location", "demand_period", "sources",
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where bytes come from and which feeds they carry; ``paths`` are tried in order, the first that exists
-    holds.
-    """
-
-    name: str
-    provides: tuple[str, ...]
-    paths: tuple[Path, ...]
-    connector: str = "files"
-    pattern: str = "*"
-    format: str = "auto"
-    dialect: str = "canonical"
-    shape: str | None = None
-    encoding: str | None = None
-    delimiter: str = ","
-    settle_seconds: float = 0.0
-    max_rejected_ratio: float = 0.05
-
-    @property
-    def path(self) -> Path:
-        """The first of the paths that exists, else the first."""
-        return next((path for path in self.paths if path.exists()), self.paths[0])
 
 
 @dataclass(frozen=True)
@@ -132,7 +102,7 @@ def _parse_shop(document: dict[str, Any], file: Path, data: Path | None) -> Shop
     entries = document.get("sources")
     if not isinstance(entries, list) or not entries:
         raise ShopError(f"{file}: sources is empty. List at least one source with name, path and dialect.")
-    sources = tuple(source for entry in entries for source in _parse_source(entry, file, data))
+    sources = tuple(source for entry in entries for source in parse_source(entry, file, data))
     names = [source.name for source in sources]
     if len(set(names)) != len(names):
         raise ShopError(
@@ -168,71 +138,3 @@ def _checked_place(document: dict[str, Any], file: Path) -> tuple[str, str, str]
     if period not in DEMAND_PERIODS:
         raise ShopError(f"{file}: demand_period is {period!r}. Use one of {', '.join(DEMAND_PERIODS)}.")
     return zone, currency, period
-
-
-def _parse_source(entry: Any, file: Path, data: Path | None) -> list[Source]:
-    if not isinstance(entry, dict):
-        raise ShopError(
-            f"{file}: a source is {entry!r}. Each source is a mapping with name, path and dialect."
-        )
-    name = text_of(entry, "name", file)
-    where = f"source {name!r}"
-    refuse_unknown(entry, SOURCE_FIELDS | OPTIONS, file, where)
-    connector, form = entry.get("connector", "files"), entry.get("format", "auto")
-    if connector not in CONNECTORS:
-        raise ShopError(f"{file}: {where} has connector {connector!r}. Use one of {', '.join(CONNECTORS)}.")
-    if form not in FORMATS:
-        raise ShopError(f"{file}: {where} has format {form!r}. Use one of {', '.join(FORMATS)}.")
-    provides, dialect, shape = _provides(entry, file, where)
-    paths = entry.get("path")
-    templates = [paths] if isinstance(paths, str) else paths
-    if not templates or not all(isinstance(t, str) for t in templates):
-        raise ShopError(
-            f"{file}: {where} has no path. Give a file or folder; {{data}} stands for the feeds folder."
-        )
-    settings = check_options({key: entry[key] for key in OPTIONS if key in entry}, file, where)
-
-    source = Source(name, provides, (), connector, "*", form, dialect, shape)
-    source = replace(source, paths=tuple(_resolve(t, "", file, data) for t in templates), **settings)
-    if not any("{feed}" in template for template in templates):
-        return [source]
-    return [
-        replace(
-            source,
-            name=feed if name == "{feed}" else f"{name}_{feed}",
-            provides=(feed,),
-            paths=tuple(_resolve(t, feed, file, data) for t in templates),
-        )
-        for feed in provides
-    ]
-
-
-def _provides(entry: dict[str, Any], file: Path, where: str) -> tuple[tuple[str, ...], str, str | None]:
-    dialect_name, shape = str(entry.get("dialect", "canonical")), entry.get("shape")
-    try:
-        dialect = load_dialect(dialect_name)
-        offered = dialect.feeds_from(shape)
-    except DialectError as unknown:
-        raise ShopError(f"{file}: {where}: {unknown}") from unknown
-    provides = tuple(entry.get("provides") or offered)
-    contracts = {contract.name for contract in all_contracts("feeds")}
-    for feed in provides:
-        if feed not in contracts:
-            raise ShopError(
-                f"{file}: {where} provides {feed!r}, which is no feed. Known: {', '.join(sorted(contracts))}."
-            )
-        if feed not in offered:
-            raise ShopError(
-                f"{file}: {where} provides {feed!r}, but dialect {dialect_name} makes {', '.join(offered)}."
-            )
-    return provides, dialect_name, shape
-
-
-def _resolve(template: str, feed: str, file: Path, data: Path | None) -> Path:
-    text = template.replace("{feed}", feed)
-    if "{data}" in text:
-        # Without a feeds folder the shop can still be described; ingesting it says what is missing.
-        text = text.replace("{data}", str(data) if data else "<feeds folder not given>")
-        return Path(text)
-    path = Path(text)
-    return path if path.is_absolute() else file.parent / path

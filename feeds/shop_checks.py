@@ -6,6 +6,8 @@ import codecs
 from pathlib import Path
 from typing import Any
 
+from data_quality.acceptance_drift import MODES
+
 
 class ShopError(ValueError):
     """A shop file is missing or unusable; the message names file, field and remedy."""
@@ -31,6 +33,13 @@ def check_options(options: dict[str, Any], file: Path, where: str) -> dict[str, 
     ratio = options.get("max_rejected_ratio", 0)
     if not isinstance(ratio, int | float) or not 0 <= ratio <= 1:
         raise ShopError(f"{file}: {where} has max_rejected_ratio {ratio!r}. Use a number from 0 to 1.")
+    least = options.get("min_rejected_rows", 0)
+    if not isinstance(least, int) or least < 0:
+        raise ShopError(f"{file}: {where} has min_rejected_rows {least!r}. Use a whole number of rows.")
+    if options.get("on_volume", "warn") not in ("warn", "hold"):
+        raise ShopError(f"{file}: {where} has on_volume {options['on_volume']!r}. Use warn or hold.")
+    if options.get("on_drift", MODES[0]) not in MODES:
+        raise ShopError(f"{file}: {where} has on_drift {options['on_drift']!r}. Use one of {', '.join(MODES)}.")
     settle = options.get("settle_seconds", 0)
     if not isinstance(settle, int | float) or settle < 0:
         raise ShopError(f"{file}: {where} has settle_seconds {settle!r}. Use a number of seconds.")

@@ -7,7 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
-from feeds.connectors.files import FoundFile, feed_date, find_files
+from feeds.connectors.files import FoundFile, feed_date
+from feeds.connectors.remote import files_of
+from feeds.connectors.spool import unread_segments
+from feeds.connectors.webhook import spool_folder
 from feeds.ledger import Ledger
 from feeds.shop import Source
 from orchestration.workspace import Workspace
@@ -44,13 +47,24 @@ def pending_days(workspace: Workspace) -> tuple[date, date] | None:
 
 def has_files(workspace: Workspace) -> bool:
     """Whether any file lies in the folder of any source, taken before or not."""
-    return any(_found(source) for source in workspace.shop.sources)
+    return any(source.is_pulled or _found(source) for source in workspace.shop.sources)
 
 
 def _found(source: Source) -> list[FoundFile]:
-    if not source.path.exists():
+    if source.is_pulled or not source.exists:
         return []
-    return list(find_files(source.path, source.pattern, source.format, source.settle_seconds))
+    return files_of(source)
+
+
+def _spooled(workspace: Workspace, source: Source, ledger: Ledger | None) -> list[FoundFile]:
+    """Segments of pushed deliveries that no ingestion has read to their end."""
+    resource = source.shape or source.provides[0]
+    read = int((ledger.cursor(source.name, resource) if ledger else None) or 0)
+    found = []
+    for path in unread_segments(spool_folder(workspace.folder, source.name), read):
+        stat = path.stat()
+        found.append(FoundFile(path, path.name, stat.st_size, stat.st_mtime_ns, "jsonl"))
+    return found
 
 
 def _ledger(workspace: Workspace) -> Ledger | None:
@@ -62,6 +76,9 @@ def _not_landed(workspace: Workspace) -> list[FoundFile]:
     ledger = _ledger(workspace)
     new: list[FoundFile] = []
     for source in workspace.shop.sources:
+        if source.connector == "webhook":
+            new += _spooled(workspace, source, ledger)
+            continue
         seen = ledger.sightings(source.name) if ledger else {}
         new += [f for f in _found(source) if seen.get(f.name, (0, 0, ""))[:2] != (f.size, f.mtime_ns)]
     return new

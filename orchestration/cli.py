@@ -13,6 +13,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from orchestration.commands.backfill import backfill
+from orchestration.commands.feeds import feeds_app
+from orchestration.commands.forget import forget
+from orchestration.commands.keys import keys_app
+from orchestration.commands.webhook import webhook
 from orchestration.settings import PROJECT_ROOT, export, settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -20,6 +25,11 @@ publish_app = typer.Typer(no_args_is_help=True, help="Look at what is published,
 quarantine_app = typer.Typer(no_args_is_help=True, help="Rows that were set aside, and why.")
 app.add_typer(publish_app, name="publish")
 app.add_typer(quarantine_app, name="quarantine")
+app.add_typer(keys_app, name="keys")
+app.add_typer(feeds_app, name="feeds")
+app.command()(forget)
+app.command()(webhook)
+app.command()(backfill)
 out = Console()
 err = Console(stderr=True)
 
@@ -33,6 +43,7 @@ def main() -> None:
     from feeds.report import FeedError
     from feeds.shop import ShopError
     from orchestration.runs import CannotStart
+    from orchestration.turns import AnotherRun
     from orchestration.workspace import NothingIngested
     from serving.generations import NothingPublished
     from serving.lock import PublishRefused
@@ -42,6 +53,7 @@ def main() -> None:
         FeedError,
         ShopError,
         CannotStart,
+        AnotherRun,
         NothingIngested,
         NothingPublished,
         PublishRefused,
@@ -185,8 +197,24 @@ def quarantine_list(
     from orchestration.quarantine import quarantined
     from orchestration.workspace import Workspace
 
-    table = Table("feed", "load", "rule", "field", "file", "rows", "first line", "message")
+    table = Table("feed", "load", "rule", "field", "file", "rows", "released", "first line", "message")
     for row in quarantined(Workspace.of(settings()), feed):
+        table.add_row(*(escape(str(value)) for value in row))
+    out.print(table)
+
+
+@quarantine_app.command("replay")
+def quarantine_replay(
+    shop: ShopOption = "demo",
+    feed: Annotated[str | None, typer.Option(help="Only this feed.")] = None,
+    feeds: FeedsOption = None,
+) -> None:
+    """Judge quarantined rows again by the present contract and dialect, and load those that are good now."""
+    export(shop=shop, feeds=feeds.absolute() if feeds else None)
+    from orchestration.commands.quarantine import replay
+
+    table = Table("feed", "load", "judged", "accepted", "deduplicated", "still bad", "note")
+    for row in replay(settings(), feed):
         table.add_row(*(escape(str(value)) for value in row))
     out.print(table)
 

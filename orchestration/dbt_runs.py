@@ -7,10 +7,10 @@ building the whole demo warehouse; here both builds of a run share what is loade
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator
@@ -21,9 +21,13 @@ from dbt.contracts.graph.manifest import Manifest
 from dbt_common.events.base_types import EventMsg
 from dbt_common.events.functions import msg_to_dict
 
-from orchestration.dbt_manifest import TARGET, ensure_manifest
+from orchestration.dbt_manifest import TARGET, ensure_manifest, project_digest
 from orchestration.settings import DBT_PROJECT
+from orchestration.warehouse_lock import writing
 from orchestration.workspace import Workspace
+
+SPLIT_QUERIES_BYTES: Final = 1 << 30
+"""A warehouse larger than this has its queries split over the cores (the demo's has 0.1 GB)."""
 
 
 class DbtFailed(RuntimeError):
@@ -41,15 +45,18 @@ def run_dbt(
     Events are held back until dbt is done: the file has one writer, so rows can be counted only then. Raises
     ``DbtFailed`` after reporting what did succeed.
     """
-    workspace.bind(context.run_id)
-    messages, outcome = _invoke(workspace, _selected(context, selection))
-    counts = workspace.row_counts(("intermediate", "marts", "features", "serving"))
+    with writing(workspace.warehouse):
+        workspace.bind(context.run_id)
+        messages, outcome = _invoke(workspace, _selected(context, selection))
+    told_of = _told_of_models(workspace)
+    # Found once: it hashes the project to make sure, which for every message would cost as much as the build.
+    manifest = ensure_manifest()
     for message in messages:
         event = DbtCoreCliEventMessage(raw_event=message, event_history_metadata={})
         for told in event.to_default_asset_events(
-            manifest=ensure_manifest(), dagster_dbt_translator=translator, context=context
+            manifest=manifest, dagster_dbt_translator=translator, context=context
         ):
-            yield _with_rows(told, counts)
+            yield _with_told(told, told_of)
     if outcome:
         raise DbtFailed(outcome)
 
@@ -65,6 +72,8 @@ def _invoke(workspace: Workspace, selection: Sequence[str]) -> tuple[list[dict[s
     """Run ``dbt build``; gives the messages about finished nodes, and what failed (empty: nothing)."""
     os.environ["SHOPWRIGHT_WAREHOUSE"] = str(workspace.warehouse)
     os.environ["SHOPWRIGHT_THREADS"] = str(workspace.settings.threads)
+    os.environ["SHOPWRIGHT_QUERY_THREADS"] = str(_query_threads(workspace))
+    os.environ["SHOPWRIGHT_PROJECT_DIGEST"] = project_digest()
     os.environ["SHOPWRIGHT_MEMORY_LIMIT"] = workspace.settings.memory_limit
     messages: list[dict[str, Any]] = []
 
@@ -78,10 +87,10 @@ def _invoke(workspace: Workspace, selection: Sequence[str]) -> tuple[list[dict[s
         "--exclude-resource-type", "unit_test",  # they judge the code, not the data: `make test` runs them
         "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT),
         "--target-path", str(folder / "target"), "--log-path", str(folder), "--quiet",
-        "--no-version-check", "--no-use-colors",
+        "--no-version-check", "--no-use-colors", "--no-write-json", "--log-level-file", "info",
     ]  # fmt: skip
     try:
-        result = dbtRunner(manifest=_parsed(), callbacks=[note]).invoke(arguments)
+        result = dbtRunner(manifest=parsed_project(), callbacks=[note]).invoke(arguments)
     finally:
         # dbt keeps the file open for its next call in this process; readers of the warehouse need it closed.
         DuckDBConnectionManager.close_all_connections()
@@ -91,8 +100,15 @@ def _invoke(workspace: Workspace, selection: Sequence[str]) -> tuple[list[dict[s
     return messages, "\n".join(f"{node.node.name}: {node.message}" for node in failed)
 
 
+def _query_threads(workspace: Workspace) -> int:
+    """Cores for one query: one, as dbt runs several, until a shop's longest query decides."""
+    if workspace.warehouse.exists() and workspace.warehouse.stat().st_size > SPLIT_QUERIES_BYTES:
+        return workspace.settings.threads
+    return 1
+
+
 @cache
-def _parsed() -> Manifest:
+def parsed_project() -> Manifest:
     """The parsed project, from the file that ``ensure_manifest`` keeps in step with it."""
     ensure_manifest()
     manifest = Manifest.from_msgpack((Path(TARGET) / "partial_parse.msgpack").read_bytes())
@@ -100,12 +116,20 @@ def _parsed() -> Manifest:
     return manifest
 
 
-def _with_rows(event: Any, counts: dict[str, int]) -> Any:
+def _told_of_models(workspace: Workspace) -> dict[str, dict[str, int]]:
+    """Rows of every model that is a table; days rebuilt of those that rebuild only dirty ones."""
+    counts = workspace.row_counts(("intermediate", "marts", "features", "serving"))
+    told = {table.rsplit(".", 1)[-1]: {"dagster/row_count": rows} for table, rows in counts.items()}
+    for row in workspace.arrow("control.day_models").to_pylist():
+        days = {"days_rebuilt": row["n_days_rebuilt"], "days": row["n_days"]}
+        told[row["model"]] = told.get(row["model"], {}) | days
+    return told
+
+
+def _with_told(event: Any, told_of: Mapping[str, Mapping[str, int]]) -> Any:
     if not isinstance(event, dg.Output):
         return event
-    told = (event.metadata or {}).get("unique_id")
-    name = str(getattr(told, "value", told)).rsplit(".", 1)[-1]
-    rows = next((n for table, n in counts.items() if table.endswith(f".{name}")), None)
-    return (
-        event if rows is None else event.with_metadata({**(event.metadata or {}), "dagster/row_count": rows})
-    )
+    metadata = event.metadata or {}
+    node = metadata.get("unique_id")
+    name = str(getattr(node, "value", node)).rsplit(".", 1)[-1]
+    return event.with_metadata({**metadata, **told_of.get(name, {})})

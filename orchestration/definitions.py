@@ -10,6 +10,7 @@ settings()  # switches telemetry off before Dagster and dbt are imported
 
 import dagster as dg  # noqa: E402
 
+from orchestration.executor import step_processes  # noqa: E402
 from orchestration.progress import progress_log  # noqa: E402
 from orchestration.resources import WorkspaceResource  # noqa: E402
 
@@ -30,5 +31,6 @@ def build_defs(resources: dict[str, object] | None = None) -> dg.Definitions:
             **(resources or {}),
         },
         loggers={"console": progress_log},
+        executor=step_processes(settings().steps_at_a_time),
     )
     return dg.Definitions.merge(loaded, bound)

@@ -10,7 +10,6 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from orchestration.settings import Settings
 
@@ -149,7 +148,7 @@ def _shop(settings: Settings) -> Finding:
         shop = load_shop(settings.shop, settings.data_home, data=settings.feeds_folder)
     except ShopError as wrong:
         return Finding("shop", settings.shop, str(wrong))
-    absent = [source.name for source in shop.sources if not Path(source.path).exists()]
+    absent = [source.name for source in shop.sources if not source.exists]
     if len(absent) < len(shop.sources):
         return Finding(
             "shop", f"{shop.name}: {len(shop.sources) - len(absent)} of {len(shop.sources)} sources present"

@@ -11,6 +11,7 @@ import pandas as pd
 from orchestration.needs import skipped_tables
 from orchestration.pictures import funnel_png
 from orchestration.show import picture, table_md
+from orchestration.warehouse_lock import reading
 from orchestration.workspace import Workspace
 from serving.generations import Manifest, RunInfo
 from serving.publish import build_generation, publish
@@ -30,13 +31,14 @@ def publish_run(context: dg.AssetExecutionContext, workspace: Workspace) -> Mani
     versions = {
         name: importlib.metadata.version(name) for name in ("shopwright", "dagster", "dbt-core", "duckdb")
     }
-    candidate = build_generation(
-        workspace.warehouse,
-        workspace.published,
-        run=run,
-        versions=versions,
-        skipped=skipped_tables(workspace),
-    )
+    with reading(workspace.warehouse):
+        candidate = build_generation(
+            workspace.warehouse,
+            workspace.published,
+            run=run,
+            versions=versions,
+            skipped=skipped_tables(workspace),
+        )
     return publish(candidate, workspace.published, keep=workspace.settings.keep_generations)
 
 

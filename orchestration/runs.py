@@ -1,8 +1,7 @@
-"""One run of the main job in this process, on any shop: what ``shopwright run`` does."""
+"""One run of the main job on any shop: what ``shopwright run`` does."""
 
 from __future__ import annotations
 
-import resource
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,8 +11,11 @@ from typing import Any
 import dagster as dg
 
 from orchestration.arrivals import has_files, pending_days
+from orchestration.executor import main_job, start_server, stop_server
 from orchestration.instance import open_instance
 from orchestration.partitions import range_tags
+from orchestration.turns import BY_COMMAND, clear_up, only_run
+from orchestration.usage import PeakMemory
 from orchestration.workspace import Workspace
 
 
@@ -35,26 +37,33 @@ class CannotStart(RuntimeError):
     """The run has nothing to work on; the message says what to do."""
 
 
-def run_shop(workspace: Workspace) -> RunOutcome:
-    """Run the main job once over every day that is new; the previous generation stays live when it fails."""
-    days = pending_days(workspace)
-    _check_sources(workspace)
-    from orchestration.definitions import (
-        build_defs,
-    )  # dbt and Dagster definitions load here, after the cheap checks
+def run_shop(workspace: Workspace, days: tuple[date, date] | None = None) -> RunOutcome:
+    """Run the main job once over these days, or every day that is new.
 
-    job = build_defs().resolve_job_def("main")
-    span = days or (datetime.now(UTC).date(),) * 2
+    The previous generation stays live when it fails. Raises ``CannotStart`` or ``AnotherRun``.
+    """
     started = time.perf_counter()
-    with open_instance(workspace) as instance:
-        result = job.execute_in_process(
-            instance=instance,
-            tags=range_tags(*span),
-            run_config={"loggers": {"console": {}}},
-            raise_on_error=False,
-        )
-        outcome = _outcome(result, time.perf_counter() - started, days)
-    return outcome
+    with only_run(workspace.folder), PeakMemory() as peak:
+        days = days or pending_days(workspace)
+        _check_sources(workspace)
+        result = _execute(workspace, days)
+    return _outcome(result, time.perf_counter() - started, peak.megabytes, days)
+
+
+def _execute(workspace: Workspace, days: tuple[date, date] | None) -> dg.JobExecutionResult:
+    start_server()
+    try:
+        with open_instance(workspace) as instance:
+            clear_up(instance)
+            return dg.execute_job(
+                dg.reconstructable(main_job),
+                instance=instance,
+                tags={**BY_COMMAND, **range_tags(*(days or (datetime.now(UTC).date(),) * 2))},
+                run_config={"loggers": {"console": {}}},
+                raise_on_error=False,
+            )
+    finally:
+        stop_server()
 
 
 def _check_sources(workspace: Workspace) -> None:
@@ -62,7 +71,7 @@ def _check_sources(workspace: Workspace) -> None:
     if workspace.lake.names("raw") or has_files(workspace):
         return
     sources = workspace.shop.sources
-    exists = any(source.path.exists() for source in sources)
+    exists = any(source.exists for source in sources)
     tried = sorted({str(path) for source in sources for path in source.paths})
     raise CannotStart(
         f"{'No file lies in' if exists else 'None exists of'} the sources of shop "
@@ -72,9 +81,13 @@ def _check_sources(workspace: Workspace) -> None:
     )
 
 
-def _outcome(result: dg.ExecuteInProcessResult, seconds: float, days: tuple[date, date] | None) -> RunOutcome:
+def _outcome(
+    result: dg.JobExecutionResult, seconds: float, megabytes: float, days: tuple[date, date] | None
+) -> RunOutcome:
     materialised: dict[str, dict[str, Any]] = {}
-    for event in result.get_asset_materialization_events():
+    for event in result.all_events:
+        if event.event_type_value != "ASSET_MATERIALIZATION":
+            continue
         data = event.step_materialization_data.materialization
         values = {name: getattr(value, "value", value) for name, value in data.metadata.items()}
         materialised["/".join(data.asset_key.path)] = values
@@ -87,14 +100,11 @@ def _outcome(result: dg.ExecuteInProcessResult, seconds: float, days: tuple[date
     failed_steps = {
         e.step_key or "": _cause(e) for e in result.all_events if e.event_type_value == "STEP_FAILURE"
     }
-    usage = [
-        resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    ]
     return RunOutcome(
         run_id=result.run_id,
         success=result.success,
         seconds=seconds,
-        peak_memory_mb=sum(usage),
+        peak_memory_mb=megabytes,
         materialised=materialised,
         failed_checks=failed_checks,
         failed_steps=failed_steps,

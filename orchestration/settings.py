@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import secrets
+from contextlib import suppress
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -42,12 +43,21 @@ class Settings(BaseSettings):
     )
     as_of: date | None = Field(default=None, description="Last day to know; empty: the last day with data.")
     threads: int = Field(default=2, ge=1, le=64, description="Cores that one step may use.")
+    steps_at_a_time: int = Field(default=2, ge=1, le=64, description="Steps of a run beside each other.")
     memory_limit: str = Field(default="2GB", description="Memory that DuckDB may use.")
     pseudonym_key: SecretStr | None = Field(default=None, description="Key for personal data, as text.")
     pseudonym_key_file: Path = Field(
         default=Path("~/.config/shopwright/pseudonym.key"),
         description="File with the key for personal data; made on first use, and kept outside the data home.",
     )
+    landing: Literal["encrypted", "deleted", "plain"] = Field(
+        default="encrypted", description="How landed originals rest once they are accepted."
+    )
+    landing_key_file: Path | None = Field(
+        default=None,
+        description="File with the keys of landed originals; empty: landing.keys beside the other key.",
+    )
+    refit_days: int = Field(default=7, ge=1, description="Days of data after which models are refitted.")
     keep_generations: int = Field(default=5, ge=2, description="Published generations to keep.")
 
     @property
@@ -67,10 +77,20 @@ class Settings(BaseSettings):
         path = self.pseudonym_key_file.expanduser()
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            aside = path.with_name(f".tmp-{os.getpid()}-{secrets.token_hex(4)}-{path.name}")
+            descriptor = os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
             with os.fdopen(descriptor, "w") as handle:
                 handle.write(secrets.token_hex(32))
+            # Of several processes that start together the first one's key holds, and none reads half of it.
+            with suppress(FileExistsError):
+                os.link(aside, path)
+            aside.unlink()
         return path.read_text().strip().encode()
+
+    @property
+    def landing_keys(self) -> Path:
+        """The file with the keys of landed originals; absent until the first rotation."""
+        return (self.landing_key_file or self.pseudonym_key_file.with_name("landing.keys")).expanduser()
 
     def shown(self) -> dict[str, Any]:
         """Every setting as text; secrets are redacted."""

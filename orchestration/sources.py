@@ -26,6 +26,12 @@ SETTINGS: Final[Mapping[str, str]] = {
 }
 """Columns of ``control.shop_settings``; a dbt variable would force a full parse at every change."""
 
+_DAY_MODELS: Final = (
+    "create table if not exists control.day_models (model varchar, code varchar, settings varchar, "
+    "as_of date, load_number bigint, n_days bigint, n_days_rebuilt bigint)"
+)
+"""What the models were built from of which only dirty days are rebuilt (dbt's ``dirty_days`` keeps it)."""
+
 _LAYERS: Final[tuple[tuple[str, Kind], ...]] = (("raw", "feeds"), ("core", "core"), ("ml", "served"))
 _LOAD_COLUMNS: Final[Mapping[str, str]] = {"_load_number": "bigint", "_file_id": "varchar", "_line": "bigint"}
 
@@ -59,6 +65,7 @@ def bind_sources(
         for schema in ("control", *(layer for layer, _ in _LAYERS)):
             connection.execute(f"create schema if not exists {schema}")
         connection.execute("begin")
+        connection.execute(_DAY_MODELS)
         _store_settings(connection, settings)
         for table, contract in contracts.items():
             connection.execute(_view_sql(connection, table, contract, list(lake_files.get(table, ()))))

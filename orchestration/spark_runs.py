@@ -6,12 +6,19 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import duckdb
 
 from data_quality.contract import all_contracts
+from feeds.lake import Lake
+from orchestration.core_state import mark_now
+from orchestration.core_tables import PAIR_DAYS, CoreTables
 from orchestration.workspace import Workspace
 from transforms.java import spark_environment
 
@@ -19,31 +26,51 @@ LAST_LINES = 15
 INPUTS = ("events", "order_lines")
 
 
-def launch_spark(
-    context: dg.AssetExecutionContext, workspace: Workspace, pipes: dg.PipesSubprocessClient
-) -> dict[str, int]:
-    """Run all Spark jobs in one process and commit their tables; gives rows by table.
+@dataclass(frozen=True)
+class Launched:
+    """What a launch made: rows by table, the days it rebuilt (``None``: all of them) and why."""
 
-    Where there is nothing to do (no event, and no order with two lines) no process is started: the tables are
-    committed empty.
+    rows: Mapping[str, int]
+    days: tuple[str, ...] | None
+    reason: str
+
+
+def launch_spark(
+    context: dg.AssetExecutionContext,
+    workspace: Workspace,
+    pipes: dg.PipesSubprocessClient,
+    rebuild: bool = False,
+) -> Launched:
+    """Bring the core tables up to date with the feeds in one Spark process, and commit them.
+
+    Only days that changed are rebuilt, unless ``rebuild`` or the tables' own marks ask for all. No process is
+    started where there is nothing to do: no new row, or no event and no order with two lines.
     """
-    inputs = {name: _files(workspace, name) for name in INPUTS}
+    lake, as_of, time_zone = workspace.lake, workspace.as_of(), workspace.shop.time_zone
+    mark = mark_now(lake, INPUTS, as_of, time_zone)
+    inputs = {name: _files(lake, name) for name in INPUTS}
+    tables = CoreTables.under(workspace.folder)
     if not inputs["events"] and not _has_baskets(inputs["order_lines"]):
-        for contract in all_contracts("core"):
-            workspace.lake.replace("core", contract.name, contract.arrow_schema().empty_table())
-        return {contract.name: 0 for contract in all_contracts("core")}
+        tables.replace_by_nothing(mark)
+        return Launched(tables.n_rows(), None, "no event, and no order of two lines")
+    before, reason = (None, "asked for") if rebuild else tables.before(mark)
+    if before and before.loads == mark.loads and before.as_of == mark.as_of:
+        return Launched(tables.n_rows(), (), "nothing new")
     scratch = workspace.folder / "spark" / context.run_id
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     try:
-        plan = _plan(workspace, inputs, scratch)
+        since = tables.since(before) if before else None
+        document = plan_document(lake, inputs, scratch, as_of, time_zone, since)
+        plan = scratch / "plan.json"
+        plan.write_text(json.dumps(document, indent=2))
         environment = {**os.environ, **spark_environment(workspace.home / "java")}
-        _run(context, pipes, plan, environment, log=workspace.folder / "spark" / "last_run.log")
-        return {
-            contract.name: _commit(workspace, contract.name, scratch) for contract in all_contracts("core")
-        }
+        summary = _run(context, pipes, plan, environment, log=workspace.folder / "spark" / "last_run.log")
+        tables.commit(scratch / "out", summary["days"], mark)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+    days = summary["business_days"]
+    return Launched(tables.n_rows(), None if days is None else tuple(days), reason)
 
 
 def _run(
@@ -52,12 +79,12 @@ def _run(
     plan: Path,
     environment: dict[str, str],
     log: Path,
-) -> None:
-    """Run the process; what it and its Java print goes to ``log``, its end into a failure's error."""
+) -> dict[str, Any]:
+    """Run the process, for its summary; what it and its Java print goes to ``log``, its end into an error."""
     log.unlink(missing_ok=True)
     command = [sys.executable, "-m", "transforms", "--plan", str(plan), "--log", str(log)]
     try:
-        pipes.run(context=context.op_execution_context, command=command, env=environment)
+        done = pipes.run(context=context.op_execution_context, command=command, env=environment)
     # Dagster does not export the error that it raises here.
     except Exception as error:
         printed = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
@@ -65,10 +92,11 @@ def _run(
         raise dg.Failure(
             f"The Spark process failed: {error}. It last printed (all of it: {log}):\n{last}"
         ) from error
+    return dict(done.get_custom_messages()[-1])
 
 
-def _files(workspace: Workspace, feed: str) -> list[str]:
-    return workspace.lake.files("raw", feed) if workspace.lake.exists("raw", feed) else []
+def _files(lake: Lake, feed: str) -> list[str]:
+    return lake.files("raw", feed) if lake.exists("raw", feed) else []
 
 
 def _has_baskets(files: list[str]) -> bool:
@@ -80,25 +108,24 @@ def _has_baskets(files: list[str]) -> bool:
         return bool(connection.execute(second, {"files": files}).fetchall())
 
 
-def _plan(workspace: Workspace, inputs: dict[str, list[str]], scratch: Path) -> Path:
+def plan_document(
+    lake: Lake,
+    inputs: Mapping[str, Sequence[str]],
+    scratch: Path,
+    as_of: date,
+    time_zone: str,
+    since: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """The plan of a launch that reads these files and writes under ``scratch``."""
+    outputs = (*(contract.name for contract in all_contracts("core")), PAIR_DAYS)
     document = {
         "inputs": {
-            name: {"files": files, "base_path": str(workspace.lake.path("raw", name))}
+            name: {"files": list(files), "base_path": str(lake.path("raw", name))}
             for name, files in inputs.items()
         },
-        "outputs": {
-            contract.name: str(scratch / "out" / contract.name) for contract in all_contracts("core")
-        },
-        "as_of": workspace.as_of().isoformat(),
-        "time_zone": workspace.shop.time_zone,
+        "outputs": {name: str(scratch / "out" / name) for name in outputs},
+        "as_of": as_of.isoformat(),
+        "time_zone": time_zone,
         "scratch": str(scratch / "work"),
     }
-    path = scratch / "plan.json"
-    path.write_text(json.dumps(document, indent=2))
-    return path
-
-
-def _commit(workspace: Workspace, name: str, scratch: Path) -> int:
-    contract = next(c for c in all_contracts("core") if c.name == name)
-    workspace.lake.adopt_parquet("core", name, scratch / "out" / name, schema=contract.arrow_schema())
-    return workspace.lake.n_rows("core", name)
+    return document | ({"since": since} if since else {})

@@ -14,6 +14,9 @@ from orchestration.runs import RunOutcome
 from orchestration.workspace import Workspace
 from serving.store import Store
 
+HEADLINES = ("hit_rate_at_20", "mrr_at_20", "map_at_12", "hit_rate_at_12", "hit_rate_where_answered_at_10")
+"""Metrics of the recommendations that the summary names; the others are in the published table."""
+
 
 def print_summary(console: Console, workspace: Workspace, outcome: RunOutcome) -> None:
     """Print what the run did. Reads the published generation, as any outsider would."""
@@ -78,18 +81,29 @@ def _accuracy(store: Store) -> Iterator[Table]:
             numbers = [_number(row[name]) for name in ("wape", "wape_total", "bias")]
             table.add_row(row["model_name"], *numbers, mark)
         yield table
-    recommendations = store.query(
-        "select surface, model_name, metric, value, is_served from serving.recommendation_accuracy "
-        "order by surface, metric, value desc, model_name"
+    yield from _recommendation_accuracy(store)
+
+
+def _recommendation_accuracy(store: Store) -> Iterator[Table]:
+    """The served model of each surface beside the best of the others, by the metrics that people ask for."""
+    told = store.query(
+        "select surface, metric, any_value(model_name) filter (is_served) as served, "
+        "any_value(value) filter (is_served) as value, "
+        "arg_max(model_name, value) filter (not is_served) as other, "
+        "max(value) filter (not is_served) as other_value "
+        "from serving.recommendation_accuracy where list_contains($metrics, metric) "
+        "group by all having count(*) filter (is_served) = 1 order by all",
+        {"metrics": list(HEADLINES)},
     )
-    if recommendations:
-        table = Table(title="Backtest of the recommendations (higher is better)", title_justify="left")
-        for name in ("surface", "metric", "model", "value", ""):
-            table.add_column(name, justify="right" if name == "value" else "left")
-        for row in recommendations:
-            served = "served" if row["is_served"] else ""
-            table.add_row(row["surface"], row["metric"], row["model_name"], _number(row["value"]), served)
-        yield table
+    if not told:
+        return
+    table = Table(title="Backtest of the recommendations (higher is better)", title_justify="left")
+    for name in ("surface", "metric", "served", "value", "best other", "its value"):
+        table.add_column(name, justify="right" if name.endswith("value") else "left")
+    for row in told:
+        names = [row["surface"], row["metric"], row["served"]]
+        table.add_row(*names, _number(row["value"]), row["other"] or "-", _number(row["other_value"]))
+    yield table
 
 
 def _number(value: float | None) -> str:

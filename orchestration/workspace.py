@@ -5,7 +5,8 @@ Assets get a ``Workspace`` from the resource in ``resources.py``; Dagster is not
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -20,6 +21,7 @@ from feeds.lake import Lake
 from feeds.shop import Shop, load_shop
 from orchestration.settings import Settings
 from orchestration.sources import bind_sources
+from orchestration.warehouse_lock import reading
 
 CLOCKS = {"order_lines": "ordered_at", "events": "occurred_at", "stock_levels": "stock_date"}
 """Feeds that say which day it is in the shop, and the column that says it."""
@@ -113,7 +115,10 @@ class Workspace:
         }
 
     def bind(self, run_id: str) -> date:
-        """Point the warehouse's sources at the lake as it is now; gives the day that it knows."""
+        """Point the warehouse's sources at the lake as it is now; gives the day that it knows.
+
+        The caller holds the warehouse for writing (see ``warehouse_lock``).
+        """
         as_of = self.as_of()
         shop = self.shop
         known = {
@@ -131,17 +136,23 @@ class Workspace:
 
     def table(self, name: str, columns: Sequence[str] = ("*",)) -> pd.DataFrame:
         """A warehouse table such as ``features.feat_skus`` as a frame; the file is open only while read."""
-        with _connect(self.settings, self.warehouse) as connection:
+        with self._reader() as connection:
             return connection.execute(f"select {', '.join(columns)} from {name}").df()
 
     def arrow(self, name: str) -> pa.Table:
         """A warehouse table as Arrow."""
-        with _connect(self.settings, self.warehouse) as connection:
+        with self._reader() as connection:
             return connection.execute(f"select * from {name}").to_arrow_table()
+
+    @contextmanager
+    def _reader(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The warehouse, read-only; waits while a step of this run writes it."""
+        with reading(self.warehouse), _connect(self.settings, self.warehouse) as connection:
+            yield connection
 
     def row_counts(self, schemas: Sequence[str]) -> dict[str, int]:
         """Rows of every table of the schemas, by ``schema.table``; views are not run for it."""
-        with _connect(self.settings, self.warehouse) as connection:
+        with self._reader() as connection:
             names = connection.execute(
                 "select table_schema, table_name from information_schema.tables "
                 "where list_contains($schemas, table_schema) and table_type = 'BASE TABLE'",

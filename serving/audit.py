@@ -5,26 +5,19 @@ Pure questions to read-only files; nothing is moved, deleted or repaired here (s
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import duckdb
 
-from data_quality.contract import Column, Contract, all_contracts
-from data_quality.personal import personal_column_names
+from data_quality.contract import all_contracts
+from serving.audit_rows import SERVED_SCHEMA, Finding, row_findings
 from serving.candidate import Candidate
-from serving.duck import identifier, literal, open_hardened
+from serving.duck import open_hardened
 from serving.generations import SERVE_FILE, Manifest, TableEntry
 
-SERVED_SCHEMA = "serving"
-_QUANTILE = re.compile(r"units_p(\d+)")
-_HASHED = "^[0-9a-f]{16,128}$"
-_EMAIL = r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}"
-_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -42,19 +35,6 @@ class AuditPolicy:
     allow_older_as_of: bool = False
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One reason why a candidate may not go live."""
-
-    table: str
-    rule: str
-    detail: str
-
-    def __str__(self) -> str:
-        """The finding as one line for a message."""
-        return f"{self.table}: {self.rule}: {self.detail}"
-
-
 def audit(
     candidate: Candidate, live: Manifest | None, live_folder: Path | None, policy: AuditPolicy | None = None
 ) -> list[Finding]:
@@ -62,15 +42,20 @@ def audit(
     policy = policy or AuditPolicy()
     manifest = candidate.manifest
     findings = list(_time_findings(manifest, live, policy))
+    findings += _absent_tables(manifest)
     with closing(open_hardened(candidate.serve_file)) as connection:
-        for contract in all_contracts("served"):
-            entry = manifest.table(f"{SERVED_SCHEMA}.{contract.name}")
-            findings += _contract_findings(connection, contract, entry, manifest)
+        findings += row_findings(connection, manifest)
         for entry in manifest.tables:
-            findings += _personal_findings(connection, entry)
             findings += _volume_findings(entry, live, manifest, policy)
         findings += _growth_findings(connection, live, live_folder, policy)
     return findings
+
+
+def _absent_tables(manifest: Manifest) -> Iterator[Finding]:
+    for contract in all_contracts("served"):
+        name = f"{SERVED_SCHEMA}.{contract.name}"
+        if manifest.table(name) is None and name not in manifest.skipped:
+            yield Finding(name, "table_exists", "the table is missing and was not declared as skipped")
 
 
 def _time_findings(manifest: Manifest, live: Manifest | None, policy: AuditPolicy) -> Iterator[Finding]:
@@ -83,122 +68,6 @@ def _time_findings(manifest: Manifest, live: Manifest | None, policy: AuditPolic
             "allow an older as_of to go back on purpose"
         )
         yield Finding("generation", "as_of_not_older", detail)
-
-
-def _contract_findings(
-    connection: duckdb.DuckDBPyConnection, contract: Contract, entry: TableEntry | None, manifest: Manifest
-) -> list[Finding]:
-    name = f"{SERVED_SCHEMA}.{contract.name}"
-    if entry is None:
-        if name in manifest.skipped:
-            return []
-        return [Finding(name, "table_exists", "the table is missing and was not declared as skipped")]
-    columns = list(_column_findings(contract, entry))
-    if columns or not entry.rows:
-        return columns
-    return [
-        *_value_findings(connection, contract, entry, manifest),
-        *_key_findings(connection, contract, entry),
-    ]
-
-
-def _column_findings(contract: Contract, entry: TableEntry) -> Iterator[Finding]:
-    expected = {column.name: column.type for column in contract.columns}
-    for column in sorted(set(expected) | set(entry.columns)):
-        if column not in entry.columns:
-            yield Finding(entry.name, "columns_match_contract", f"column {column} is missing")
-        elif column not in expected:
-            yield Finding(entry.name, "columns_match_contract", f"column {column} is not in the contract")
-        elif entry.columns[column].lower() != expected[column]:
-            found = entry.columns[column].lower()
-            detail = f"column {column} is {found}, but the contract says {expected[column]}"
-            yield Finding(entry.name, "columns_match_contract", detail)
-
-
-def _value_findings(
-    connection: duckdb.DuckDBPyConnection, contract: Contract, entry: TableEntry, manifest: Manifest
-) -> Iterator[Finding]:
-    """All row rules of a table, counted in one scan."""
-    rules = [rule for column in contract.columns for rule in _column_rules(column)]
-    rules += _quantile_rules(contract)
-    as_of = literal(manifest.run.as_of.isoformat())
-    rules.append(
-        ("as_of_known", f"as_of > date {as_of}", f"as_of is later than the run's, {manifest.run.as_of}")
-    )
-    counts = ", ".join(f"count(*) filter (where {condition})" for _, condition, _ in rules)
-    table = identifier(entry.schema, entry.table)
-    row = connection.execute(f"select {counts} from {table}").fetchone() or ()
-    for (rule, _, meaning), count in zip(rules, row, strict=True):
-        if count:
-            yield Finding(entry.name, rule, f"{meaning} in {count} of {entry.rows} rows")
-
-
-def _column_rules(column: Column) -> Iterator[tuple[str, str, str]]:
-    """Rule name, SQL condition of an offending row, and what it means, for each thing the contract says."""
-    name = identifier(column.name)
-    if column.required:
-        yield "required", f"{name} is null", f"{column.name} is null"
-    if column.type == "double":
-        yield "finite", f"not isfinite({name})", f"{column.name} is not a finite number"
-    if column.minimum is not None:
-        yield "minimum", f"{name} < {column.minimum}", f"{column.name} is below {column.minimum}"
-    if column.maximum is not None:
-        yield "maximum", f"{name} > {column.maximum}", f"{column.name} is above {column.maximum}"
-    if column.max_length is not None:
-        meaning = f"{column.name} is longer than {column.max_length} characters"
-        yield "max_length", f"length({name}) > {column.max_length}", meaning
-    if column.pattern is not None:
-        condition = f"not regexp_matches({name}, {literal(column.pattern)})"
-        yield "pattern", condition, f"{column.name} does not match {column.pattern}"
-    if column.allowed:
-        values = ", ".join(literal(value) for value in column.allowed)
-        yield "allowed", f"{name} not in ({values})", f"{column.name} is none of {', '.join(column.allowed)}"
-
-
-def _quantile_rules(contract: Contract) -> list[tuple[str, str, str]]:
-    """A higher quantile of the same row is never below a lower one (units_p975 is the 97.5 % quantile)."""
-    levels = {c.name: float(f"0.{m[1]}") for c in contract.columns if (m := _QUANTILE.fullmatch(c.name))}
-    ordered = sorted(levels, key=lambda name: levels[name])
-    return [
-        ("quantiles_rise", f"{identifier(low)} > {identifier(high)} + {_ROUNDING}", f"{low} is above {high}")
-        for low, high in pairwise(ordered)
-    ]
-
-
-def _key_findings(
-    connection: duckdb.DuckDBPyConnection, contract: Contract, entry: TableEntry
-) -> Iterator[Finding]:
-    key = ", ".join(identifier(name) for name in contract.key)
-    repeated = connection.execute(
-        f"select {key}, count(*) over () as n_keys from {identifier(entry.schema, entry.table)} "
-        f"group by {key} having count(*) > 1 order by {key} limit 5"
-    ).fetchall()
-    if repeated:
-        shown = "; ".join(str(row[:-1]) for row in repeated)
-        yield Finding(
-            entry.name, "key_unique", f"{repeated[0][-1]} keys ({', '.join(contract.key)}) repeat: {shown}"
-        )
-
-
-def _personal_findings(connection: duckdb.DuckDBPyConnection, entry: TableEntry) -> Iterator[Finding]:
-    """Columns tagged personal may leave only as hashes, and no text column may hold an e-mail address."""
-    personal = personal_column_names()
-    rules = []
-    for column, kind in entry.columns.items():
-        name = identifier(column)
-        if column in personal:
-            condition = f"not regexp_matches({name}::varchar, '{_HASHED}')"
-            rules.append((condition, f"column {column} holds {personal[column]} in clear"))
-        elif kind == "VARCHAR":
-            condition = f"contains({name}, '@') and regexp_matches({name}, {literal(_EMAIL)})"
-            rules.append((condition, f"column {column} holds e-mail addresses"))
-    if not rules or not entry.rows:
-        return
-    counts = ", ".join(f"count(*) filter (where {condition})" for condition, _ in rules)
-    row = connection.execute(f"select {counts} from {identifier(entry.schema, entry.table)}").fetchone() or ()
-    for (_, meaning), count in zip(rules, row, strict=True):
-        if count:
-            yield Finding(entry.name, "no_personal_data", f"{meaning} in {count} of {entry.rows} rows")
 
 
 def _volume_findings(

@@ -9,6 +9,7 @@ import fcntl
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,6 +25,8 @@ from serving.lock import PublishRefused, publisher_lock
 
 OWNER_FILE = ".owner"
 PUBLISHED_SCHEMAS = ("marts", "serving")
+WORKERS = 2
+"""Tables that are copied at the same time."""
 
 
 @dataclass
@@ -69,14 +72,8 @@ def build_generation(
     folder, owner = _claim_folder(published, run)
     try:
         with _copying(warehouse, folder / SERVE_FILE) as connection:
-            names = _tables_of(connection, warehouse.stem, schemas)
-            connection.execute("begin")  # one transaction: one sync to disk instead of one a table
-            for schema, table in names:
-                _copy_table(connection, warehouse.stem, schema, table)
-                failpoint("table_copied")
             _describe_run(connection, run)
-            connection.execute("commit")
-            entries = tuple(_export_table(connection, folder, schema, table) for schema, table in names)
+            entries = _copy_tables(connection, warehouse.stem, folder, schemas)
         failpoint("built")
         manifest = Manifest(
             run=run,
@@ -121,7 +118,9 @@ def _copying(warehouse: Path, serve_file: Path) -> Iterator[duckdb.DuckDBPyConne
     """The warehouse under its own name (its views spell it) and a new file as ``serve``."""
     if not warehouse.is_file():
         raise PublishRefused(f"There is no warehouse at {warehouse}; run the pipeline first.")
-    with closing(duckdb.connect()) as connection:
+    # One thread a query, because the tables are what is done side by side: two threads in one small
+    # query cost a third more processor time than two queries (measured on 25 tables of 1 million rows).
+    with closing(duckdb.connect(config={"threads": 1, "wal_autocheckpoint": "1TB"})) as connection:
         try:
             connection.execute(f"attach {literal(warehouse)} as {identifier(warehouse.stem)} (read_only)")
         except duckdb.Error as error:
@@ -136,29 +135,47 @@ def _copying(warehouse: Path, serve_file: Path) -> Iterator[duckdb.DuckDBPyConne
         connection.execute("detach serve")
 
 
-def _tables_of(
-    connection: duckdb.DuckDBPyConnection, catalog: str, schemas: tuple[str, ...]
-) -> list[tuple[str, str]]:
-    rows = connection.execute(
+def _copy_tables(
+    connection: duckdb.DuckDBPyConnection, catalog: str, folder: Path, schemas: tuple[str, ...]
+) -> tuple[TableEntry, ...]:
+    """Every table in both formats, the largest first so that the workers end together; entries by name."""
+    names = connection.execute(
         """
-        select table_schema, table_name from information_schema.tables
-        where table_catalog = ? and list_contains(?, table_schema)
-        order by table_schema, table_name
+        select t.table_schema, t.table_name from information_schema.tables as t
+        left join duckdb_tables() as d
+            on d.database_name = t.table_catalog and d.schema_name = t.table_schema and d.table_name = t.table_name
+        where t.table_catalog = $catalog and list_contains($schemas, t.table_schema)
+        order by d.estimated_size * d.column_count desc nulls first, t.table_schema, t.table_name
         """,
-        [catalog, list(schemas)],
+        {"catalog": catalog, "schemas": list(schemas)},
     ).fetchall()
-    if not rows:
+    if not names:
         raise PublishRefused(
             f"The warehouse has no table in {', '.join(schemas)}; there is nothing to publish."
         )
-    return [(schema, table) for schema, table in rows]
+    for schema in sorted({schema for schema, _ in names}):
+        connection.execute(f"create schema {identifier('serve', schema)}")
+        (folder / "parquet" / schema).mkdir(parents=True)
+
+    def copy(name: tuple[str, str]) -> TableEntry:
+        with closing(connection.cursor()) as cursor:
+            rows = _copy_table(cursor, catalog, *name)
+            failpoint("table_copied")
+            return _export_table(cursor, folder, *name, rows)
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        entries = list(pool.map(copy, names))
+    return tuple(sorted(entries, key=lambda entry: (entry.schema, entry.table)))
 
 
-def _copy_table(connection: duckdb.DuckDBPyConnection, catalog: str, schema: str, table: str) -> None:
+def _copy_table(cursor: duckdb.DuckDBPyConnection, catalog: str, schema: str, table: str) -> int:
+    """Copy one table or view with its comments into the DuckDB file; gives its rows."""
     target = identifier("serve", schema, table)
-    connection.execute(f"create schema if not exists {identifier('serve', schema)}")
-    connection.execute(f"create table {target} as select * from {identifier(catalog, schema, table)}")
-    comments = connection.execute(
+    cursor.execute("begin")
+    counted = cursor.execute(
+        f"create table {target} as select * from {identifier(catalog, schema, table)}"
+    ).fetchone()
+    comments = cursor.execute(
         """
         select column_name, comment from duckdb_columns()
         where database_name = ? and schema_name = ? and table_name = ? and comment is not null
@@ -166,7 +183,9 @@ def _copy_table(connection: duckdb.DuckDBPyConnection, catalog: str, schema: str
         [catalog, schema, table],
     ).fetchall()
     for column, comment in comments:
-        connection.execute(f"comment on column {target}.{identifier(column)} is {literal(comment)}")
+        cursor.execute(f"comment on column {target}.{identifier(column)} is {literal(comment)}")
+    cursor.execute("commit")
+    return counted[0] if counted else 0
 
 
 def _describe_run(connection: duckdb.DuckDBPyConnection, run: RunInfo) -> None:
@@ -179,19 +198,18 @@ def _describe_run(connection: duckdb.DuckDBPyConnection, run: RunInfo) -> None:
     )
 
 
-def _export_table(connection: duckdb.DuckDBPyConnection, folder: Path, schema: str, table: str) -> TableEntry:
+def _export_table(
+    cursor: duckdb.DuckDBPyConnection, folder: Path, schema: str, table: str, rows: int
+) -> TableEntry:
     """Write the table's Parquet file and describe it; reads the copy, so that a view is computed once."""
     path = folder / "parquet" / schema / f"{table}.parquet"
-    path.parent.mkdir(parents=True, exist_ok=True)
     source = identifier("serve", schema, table)
-    connection.execute(f"copy {source} to {literal(path)} (format parquet, compression zstd)")
-    described = connection.execute(f"describe {source}").fetchall()
-    counted = connection.execute(f"select count(*) from {source}").fetchone()
+    cursor.execute(f"copy {source} to {literal(path)} (format parquet, compression zstd)")
     return TableEntry(
         schema=schema,
         table=table,
-        rows=counted[0] if counted else 0,
-        columns={name: kind for name, kind, *_ in described},
+        rows=rows,
+        columns={name: kind for name, kind, *_ in cursor.execute(f"describe {source}").fetchall()},
         file=path.relative_to(folder).as_posix(),
         bytes=path.stat().st_size,
         sha256=sha256_of(path),

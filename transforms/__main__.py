@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import duckdb
 from dagster_pipes import PipesContext, PipesEnvVarParamsLoader, open_dagster_pipes
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
@@ -62,7 +63,7 @@ def _run(plan: Plan, jobs: tuple[str, ...], pipes: PipesContext | None) -> dict[
     os.environ.update(spark_environment(plan.scratch / "java"))
     try:
         return run_jobs(plan, jobs, report)
-    except (PySparkException, Py4JError) as error:
+    except (PySparkException, Py4JError, duckdb.Error) as error:
         raise JobFailedError(_explained(plan, error)) from error
 
 

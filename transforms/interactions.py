@@ -5,6 +5,8 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from transforms.sessions import DAY
+
 INTERACTION_COUNTS = {
     "view": "n_views",
     "add_to_cart": "n_add_to_carts",
@@ -28,4 +30,5 @@ def daily_interactions(session_events: DataFrame) -> DataFrame:
         counted.withColumn("interaction_date", F.to_date("occurred_at"))
         .groupBy("visitor_id", "interaction_date", "sku")
         .agg(F.min_by("customer_id", when_known).alias("customer_id"), *counts)
+        .withColumn(DAY, F.col("interaction_date"))
     )

@@ -8,12 +8,16 @@ from datetime import datetime
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from transforms.sessions import MICROSECONDS, moment
+from transforms.sessions import DAY, MICROSECONDS, moment
+
+MICROSECONDS_OF_DAY = 86_400 * MICROSECONDS
 
 PAIR_KIND_OF_EVENT = {"view": "co_view", "add_to_cart": "co_cart", "purchase": "co_purchase"}
 # Weights are added as whole numbers of 2**-40: such a sum does not depend on the order of its terms, so equal
 # pairs tie on every machine. A term errs by less than 1e-12; eight million full-weight meetings fit.
 WEIGHT_STEPS = 2**40
+# Stands for "with whatever" in the rows that count the baskets of a SKU.
+NO_SKU = ""
 
 
 @dataclass(frozen=True)
@@ -33,15 +37,47 @@ def item_pairs(
     as_of_end: datetime,
     params: PairParams = PairParams(),
 ) -> DataFrame:
-    """Pairs of SKUs in both directions, with support and time-decayed weight.
+    """Pairs of SKUs in both directions, with support and time-decayed weight, from all that is known.
+
+    One row per kind of pair, SKU and paired SKU; the same rows as ``summed_pairs`` of all ``pair_days``.
+    """
+    return summed_pairs(pair_days(session_events, order_lines, params), as_of_end, params)
+
+
+def pair_days(
+    session_events: DataFrame | None, order_lines: DataFrame | None, params: PairParams = PairParams()
+) -> DataFrame:
+    """What each day adds to the pairs, in whole numbers: days sum up in any order and are rebuilt alone.
 
     Co-purchases come from the product lines of orders, or from purchase events where a shop has no such feed.
+    A basket belongs to the UTC day on which it was last added to. ``weight_steps`` is the weight that the
+    meetings have at the end of that day. One row per day, kind and unordered pair (``sku`` is the lower), and
+    one with an empty ``paired_sku`` per day, kind and SKU, which counts the baskets that hold it.
+    """
+    baskets = _baskets(basket_items(session_events, order_lines))
+    return _counted(_met(baskets, params))
+
+
+def summed_pairs(days: DataFrame, as_of_end: datetime, params: PairParams = PairParams()) -> DataFrame:
+    """The pairs as of an instant, from the days up to it.
+
     A pair needs ``min_together`` meetings; of each SKU and kind the ``max_paired`` heaviest are kept, ties
     going to more meetings and then to the lower SKU. One row per kind of pair, SKU and paired SKU.
     """
-    items = basket_items(session_events, order_lines)
-    counted = count_meetings(items, as_of_end, params).where(F.col("n_together") >= params.min_together)
-    return with_support(heaviest(both_directions(counted), params), items)
+    totals = days.groupBy("pair_kind", "sku", "paired_sku").agg(
+        F.sum("n_together").alias("n_together"),
+        (F.sum(_steps_at(as_of_end, params)) / float(WEIGHT_STEPS)).alias("decayed_weight"),
+        F.timestamp_micros(F.max("last_micros")).alias("last_together_at"),
+    )
+    # Kept, because the joins below do not see that they ask for the same, and would sum all days thrice.
+    totals = totals.where(
+        (F.col("paired_sku") == NO_SKU) | (F.col("n_together") >= params.min_together)
+    ).persist()
+    support = totals.where(F.col("paired_sku") == NO_SKU).select(
+        "pair_kind", "sku", F.col("n_together").alias("n_sku")
+    )
+    pairs = totals.where(F.col("paired_sku") != NO_SKU)
+    return with_support(heaviest(both_directions(pairs), params), support)
 
 
 def basket_items(session_events: DataFrame | None, order_lines: DataFrame | None) -> DataFrame:
@@ -60,42 +96,77 @@ def basket_items(session_events: DataFrame | None, order_lines: DataFrame | None
     return parts[0] if len(parts) == 1 else parts[0].unionByName(parts[1])
 
 
-def count_meetings(items: DataFrame, as_of_end: datetime, params: PairParams) -> DataFrame:
-    """One row per kind and unordered pair (``sku`` is the lower): meetings, decayed weight, last meeting.
+def _baskets(items: DataFrame) -> DataFrame:
+    """One row per kind and basket: its day, and its SKUs with their last times, newest first."""
+    newest_first = F.sort_array(F.collect_list(F.struct((-F.unix_micros("last_at")).alias("before"), "sku")))
+    return (
+        items.groupBy("owner_id", "pair_kind", "basket_id")
+        .agg(newest_first.alias("newest"))
+        .withColumn("day_number", F.floor(-F.col("newest")[0]["before"] / MICROSECONDS_OF_DAY))
+    )
+
+
+def _met(baskets: DataFrame, params: PairParams) -> DataFrame:
+    """One row per basket and pair that met in it, and per basket and SKU.
 
     A basket counts with its latest SKUs only, as many as the caps allow, ties going to the lower SKU. Two
-    SKUs meet when the later of them is seen last; a meeting one half-life before ``as_of_end`` weighs a half.
+    SKUs meet when the later of them is seen last; a meeting one half-life before the day's end weighs a half.
     """
     cap = F.when(F.col("pair_kind") == "co_purchase", params.max_order_skus).otherwise(
         params.max_session_skus
     )
-    newest_first = F.sort_array(F.collect_list(F.struct((-F.unix_micros("last_at")).alias("before"), "sku")))
-    baskets = (
-        items.groupBy("owner_id", "pair_kind", "basket_id")
-        .agg(newest_first.alias("newest"))
-        .where(F.size("newest") > 1)
-        .withColumn("newest", F.slice("newest", F.lit(1), cap))
-    )
     by_sku = F.sort_array(
-        F.transform("newest", lambda item: F.struct(item["sku"].alias("sku"), (-item["before"]).alias("at")))
-    )
-    meetings = (
-        baskets.select("pair_kind", by_sku.alias("items"))
-        .select("pair_kind", "items", F.posexplode("items").alias("place", "low"))
-        .select(
-            "pair_kind", "low", F.explode(F.slice("items", F.col("place") + 2, F.size("items"))).alias("high")
+        F.transform(
+            F.slice("newest", F.lit(1), cap),
+            lambda item: F.struct(item["sku"].alias("sku"), (-item["before"]).alias("at")),
         )
+    )
+    day_end = (F.col("day_number") + 1) * MICROSECONDS_OF_DAY
+
+    def meeting(low: Column, high: Column) -> Column:
+        at = F.greatest(low["at"], high["at"])
+        return F.struct(
+            low["sku"].alias("sku"),
+            high["sku"].alias("paired_sku"),
+            at.alias("micros"),
+        )
+
+    held = F.transform(
+        "newest",
+        lambda item: F.struct(
+            item["sku"].alias("sku"), F.lit(NO_SKU).alias("paired_sku"), (-item["before"]).alias("micros")
+        ),
+    )
+    pairs = F.flatten(
+        F.transform(
+            "items",
+            lambda low, place: F.transform(
+                F.slice("items", place + 2, F.size("items")), lambda high: meeting(low, high)
+            ),
+        )
+    )
+    return (
+        baskets.withColumn("items", by_sku)
+        .select("pair_kind", "day_number", F.explode(F.concat(held, pairs)).alias("met"))
         .select(
             "pair_kind",
-            F.col("low.sku").alias("sku"),
-            F.col("high.sku").alias("paired_sku"),
-            F.greatest("low.at", "high.at").alias("met_micros"),
+            "day_number",
+            "met.*",
+            _weight_in_steps(day_end - F.col("met.micros"), params).alias("steps"),
         )
     )
-    return meetings.groupBy("pair_kind", "sku", "paired_sku").agg(
-        F.count(F.lit(1)).alias("n_together"),
-        (F.sum(_weight_in_steps(as_of_end, params)) / float(WEIGHT_STEPS)).alias("decayed_weight"),
-        F.timestamp_micros(F.max("met_micros")).alias("last_together_at"),
+
+
+def _counted(met: DataFrame) -> DataFrame:
+    return (
+        met.groupBy("day_number", "pair_kind", "sku", "paired_sku")
+        .agg(
+            F.count(F.lit(1)).alias("n_together"),
+            F.sum("steps").alias("weight_steps"),
+            F.max("micros").alias("last_micros"),
+        )
+        .withColumn(DAY, F.date_from_unix_date(F.col("day_number").cast("int")))
+        .drop("day_number")
     )
 
 
@@ -121,10 +192,8 @@ def heaviest(pairs: DataFrame, params: PairParams) -> DataFrame:
     )
 
 
-def with_support(pairs: DataFrame, items: DataFrame) -> DataFrame:
+def with_support(pairs: DataFrame, support: DataFrame) -> DataFrame:
     """Pairs with ``n_sku`` and ``n_paired``: the baskets that hold either SKU, capped items included."""
-    # Kept, because the two joins do not see that they ask for the same, and would count all items twice.
-    support = items.groupBy("pair_kind", "sku").agg(F.count(F.lit(1)).alias("n_sku")).persist()
     paired_support = support.withColumnsRenamed({"sku": "paired_sku", "n_sku": "n_paired"})
     return pairs.join(support, on=["pair_kind", "sku"], how="inner").join(
         paired_support, on=["pair_kind", "paired_sku"], how="inner"
@@ -160,6 +229,13 @@ def _last_of_each(items: DataFrame) -> DataFrame:
     return items.groupBy("owner_id", "pair_kind", "basket_id", "sku").agg(F.max("last_at").alias("last_at"))
 
 
-def _weight_in_steps(as_of_end: datetime, params: PairParams) -> Column:
-    age_days = (F.unix_micros(moment(as_of_end)) - F.col("met_micros")) / float(86_400 * MICROSECONDS)
+def _weight_in_steps(age_micros: Column, params: PairParams) -> Column:
+    age_days = age_micros / float(MICROSECONDS_OF_DAY)
     return F.rint(F.pow(F.lit(2.0), -age_days / params.half_life_days) * float(WEIGHT_STEPS)).cast("bigint")
+
+
+def _steps_at(as_of_end: datetime, params: PairParams) -> Column:
+    """A day's weight at ``as_of_end``: that of its end, aged by the time between (which may be negative)."""
+    day_end = (F.unix_date(DAY) + 1).cast("bigint") * MICROSECONDS_OF_DAY
+    age_days = (F.unix_micros(moment(as_of_end)) - day_end) / float(MICROSECONDS_OF_DAY)
+    return F.rint(F.col("weight_steps") * F.pow(F.lit(2.0), -age_days / params.half_life_days)).cast("bigint")

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from transforms.bots import BotParams
+from transforms.changes import Since
 from transforms.pairs import PairParams
 from transforms.sessions import SessionParams
 from transforms.tables import Files
@@ -22,10 +23,11 @@ from transforms.tables import Files
 INPUTS = ("events", "order_lines")
 OUTPUTS_OF_JOB = {
     "sessions": ("session_events", "sessions", "bot_sessions"),
-    "pairs": ("item_pairs",),
+    "pairs": ("pair_days", "item_pairs"),
     "interactions": ("daily_interactions",),
 }
 JOBS = tuple(OUTPUTS_OF_JOB)
+TABLES_SINCE = ("sessions", "bot_sessions", "pair_days")
 
 Params = TypeVar("Params", SessionParams, BotParams, PairParams, "RunParams")
 
@@ -36,10 +38,14 @@ class PlanError(ValueError):
 
 @dataclass(frozen=True)
 class RunParams:
-    """How much a launch spreads its work: partitions of a shuffle, and files of an output at most."""
+    """How a launch spreads its work: partitions of a shuffle, files of an output at most.
+
+    When more than ``rebuild_share`` of the days would be rebuilt, everything is.
+    """
 
     shuffle_partitions: int = 4
     output_files: int = 4
+    rebuild_share: float = 0.3
 
 
 @dataclass(frozen=True)
@@ -55,12 +61,18 @@ class Plan:
     bots: BotParams = field(default_factory=BotParams)
     pairs: PairParams = field(default_factory=PairParams)
     run: RunParams = field(default_factory=RunParams)
+    since: Since | None = None
 
     @property
     def as_of_end(self) -> datetime:
         """The first instant that no longer counts: midnight after ``as_of`` in the shop's zone."""
-        following = self.as_of + timedelta(days=1)
-        return datetime(following.year, following.month, following.day, tzinfo=self.time_zone)
+        return end_of(self.as_of, self.time_zone)
+
+
+def end_of(day: date, zone: ZoneInfo) -> datetime:
+    """Midnight after a day in a zone."""
+    following = day + timedelta(days=1)
+    return datetime(following.year, following.month, following.day, tzinfo=zone)
 
 
 def read_plan(path: Path, jobs: tuple[str, ...] = JOBS) -> Plan:
@@ -78,15 +90,16 @@ def read_plan(path: Path, jobs: tuple[str, ...] = JOBS) -> Plan:
 
 def parse_plan(document: Mapping[str, Any]) -> Plan:
     """The plan that a JSON object describes."""
-    _only(document, ("inputs", "outputs", "as_of", "time_zone", "settings", "scratch"), "plan")
+    _only(document, ("inputs", "outputs", "as_of", "time_zone", "settings", "scratch", "since"), "plan")
     missing = [key for key in ("outputs", "as_of", "scratch") if key not in document]
     if missing:
         raise PlanError(f"The plan lacks {', '.join(missing)}.")
     settings = document.get("settings") or {}
     _only(settings, ("sessions", "bots", "pairs", "run"), "settings")
+    zone = _zone(document.get("time_zone") or "UTC")
     return Plan(
         as_of=_day(document["as_of"]),
-        time_zone=_zone(document.get("time_zone") or "UTC"),
+        time_zone=zone,
         scratch=Path(document["scratch"]),
         inputs=_inputs(document.get("inputs") or {}),
         outputs={name: str(folder) for name, folder in document["outputs"].items()},
@@ -94,6 +107,7 @@ def parse_plan(document: Mapping[str, Any]) -> Plan:
         bots=_params(BotParams, settings.get("bots"), "settings.bots"),
         pairs=_params(PairParams, settings.get("pairs"), "settings.pairs"),
         run=_params(RunParams, settings.get("run"), "settings.run"),
+        since=_since(document["since"], zone) if document.get("since") else None,
     )
 
 
@@ -119,11 +133,23 @@ def check_plan(plan: Plan, jobs: tuple[str, ...]) -> Plan:
     return plan
 
 
-def _inputs(document: Mapping[str, Any]) -> dict[str, Files]:
-    _only(document, INPUTS, "inputs")
+def _since(document: Mapping[str, Any], zone: ZoneInfo) -> Since:
+    _only(document, ("loads", "as_of", "tables"), "since")
+    absent = sorted(set(TABLES_SINCE) - set(document.get("tables") or {}))
+    if absent:
+        raise PlanError(f"since.tables lacks {', '.join(absent)}.")
+    loads = {feed: int(number) for feed, number in (document.get("loads") or {}).items()}
+    tables = _inputs(document["tables"], TABLES_SINCE, "since.tables")
+    return Since(loads, end_of(_day(document.get("as_of")), zone), tables)
+
+
+def _inputs(
+    document: Mapping[str, Any], known: tuple[str, ...] = INPUTS, where: str = "inputs"
+) -> dict[str, Files]:
+    _only(document, known, where)
     inputs = {}
     for name, entry in document.items():
-        _only(entry or {}, ("files", "base_path"), f"inputs.{name}")
+        _only(entry or {}, ("files", "base_path"), f"{where}.{name}")
         paths = tuple(_local(path) for path in (entry or {}).get("files") or ())
         base_path = (entry or {}).get("base_path")
         inputs[name] = Files(paths, _local(base_path) if base_path else None)

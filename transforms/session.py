@@ -12,6 +12,8 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from transforms.java import class_archive
+
 DEFAULT_MASTER = "local[*]"
 DEFAULT_MEMORY = "2g"
 
@@ -100,4 +102,15 @@ def java_options(memory: str) -> str:
     if (os.cpu_count() or 1) > CORES_OF_A_SMALL_MACHINE:
         return ""
     whole_heap = f" -Xms{memory}" if re.fullmatch(r"\d+[kmg]", memory) else ""
-    return QUICK_START_OPTIONS + whole_heap
+    return QUICK_START_OPTIONS + whole_heap + _stored_classes()
+
+
+def _stored_classes() -> str:
+    """The option that takes classes from the archive of ``transforms.warm``, where there is a whole one."""
+    home = os.environ.get("JAVA_HOME")
+    archive = class_archive(Path(home)) if home else None
+    if archive is None or not archive.exists() or " " in str(archive):
+        return ""
+    with archive.open("rb") as file:
+        # Java writes the head last: that of a file it could not finish is empty.
+        return f" -XX:SharedArchiveFile={archive} -Xlog:cds=off" if any(file.read(4)) else ""

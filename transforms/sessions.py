@@ -10,6 +10,9 @@ from pyspark.sql import functions as F
 
 MICROSECONDS = 1_000_000
 
+DAY = "_day"
+"""The lake's own column of every core table that grows: the UTC day by which its rows are replaced."""
+
 EVENT_COUNTS = {
     "view": "n_views",
     "search": "n_searches",
@@ -37,7 +40,7 @@ def moment(at: datetime) -> Column:
 
 
 def with_sessions(events: DataFrame, params: SessionParams = SessionParams()) -> DataFrame:
-    """Give each action its ``session_id`` and its ``position`` in the session, from 1.
+    """Give each action its session, its ``position`` in that from 1, and the session's first day.
 
     A new session starts after more than ``gap_minutes`` without an action, and where the source names another
     session. Actions at one instant are ordered by ``event_id``; an action delivered twice counts once. The
@@ -49,9 +52,10 @@ def with_sessions(events: DataFrame, params: SessionParams = SessionParams()) ->
     # What holds at a session's first action is carried on to the others: a hash a session, not an action.
     session_id = F.last(F.when(F.col("starts_session"), F.sha2(named, 256)), ignorenulls=True).over(so_far)
     first_number = F.max(F.when(F.col("starts_session"), F.col("visit_number"))).over(so_far)
+    first_day = F.max(F.when(F.col("starts_session"), F.to_date("occurred_at"))).over(so_far)
     return (
         _numbered(events, params)
-        .withColumns({"session_id": session_id, "first_number": first_number})
+        .withColumns({"session_id": session_id, "first_number": first_number, DAY: first_day})
         .withColumn("position", (F.col("visit_number") - F.col("first_number") + 1).cast("bigint"))
         .drop("starts_session", "visit_number", "first_number")
     )
@@ -100,4 +104,6 @@ def summarise(session_events: DataFrame) -> DataFrame:
         *firsts,
     )
     length = F.unix_micros("ended_at") - F.unix_micros("started_at")
-    return sessions.withColumn("duration_seconds", F.floor(length / MICROSECONDS).cast("bigint"))
+    return sessions.withColumns(
+        {"duration_seconds": F.floor(length / MICROSECONDS).cast("bigint"), DAY: F.to_date("started_at")}
+    )

@@ -18,8 +18,10 @@ from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
+from pyspark.sql.pandas.types import to_arrow_schema
 
-from data_quality.contract import Contract, ContractError
+from data_quality.contract import Contract, ContractError, load_contract
+from transforms.sessions import DAY
 
 _SPARK_TYPES: dict[str, T.DataType] = {
     "varchar": T.StringType(),
@@ -30,6 +32,23 @@ _SPARK_TYPES: dict[str, T.DataType] = {
     "date": T.DateType(),
     "timestamptz": T.TimestampType(),
 }
+
+PAIR_DAYS = "pair_days"
+# What is kept for the next launch only; no contract, as nobody else reads it.
+PAIR_DAYS_SCHEMA = T.StructType(
+    [
+        T.StructField("pair_kind", T.StringType()),
+        T.StructField("sku", T.StringType()),
+        T.StructField("paired_sku", T.StringType()),
+        T.StructField("n_together", T.LongType()),
+        T.StructField("weight_steps", T.LongType()),
+        T.StructField("last_micros", T.LongType()),
+        T.StructField(DAY, T.DateType()),
+    ]
+)
+WHOLE = ("item_pairs",)
+"""Tables that are replaced whole: their weights change with the day."""
+KEYED_BY_FIRST_COLUMN = ("session_events", "sessions", "bot_sessions")
 
 
 @dataclass(frozen=True)
@@ -71,29 +90,47 @@ def read_files(spark: SparkSession, contract: Contract, files: Files, columns: S
     return rows.select(*[_guarded(contract, name) for name in columns])
 
 
-def conform(rows: DataFrame, contract: Contract) -> DataFrame:
-    """Exactly the contract's columns, in its order and of its types."""
-    return rows.select(*[F.col(c.name).cast(spark_type(c.type)).alias(c.name) for c in contract.columns])
+def output_schema(output: str) -> T.StructType:
+    """The columns of a table as the jobs write it: its contract's, then the day it is replaced by."""
+    if output == PAIR_DAYS:
+        return PAIR_DAYS_SCHEMA
+    schema = contract_schema(load_contract(output, "core"))
+    return schema if output in WHOLE else T.StructType([*schema.fields, T.StructField(DAY, T.DateType())])
 
 
-def write_aside(rows: DataFrame, contract: Contract, folder: str, n_files: int) -> int:
+def read_output(spark: SparkSession, output: str, paths: Sequence[str]) -> DataFrame:
+    """A table that the jobs wrote, from files or folders of Parquet."""
+    schema = output_schema(output)
+    if not paths:
+        return spark.createDataFrame([], schema)
+    return spark.read.schema(schema).parquet(*[_literally(path) for path in paths])
+
+
+def conform(rows: DataFrame, schema: T.StructType) -> DataFrame:
+    """Exactly the columns of the schema, in its order and of its types."""
+    return rows.select(*[F.col(f.name).cast(f.dataType).alias(f.name) for f in schema.fields])
+
+
+def write_aside(rows: DataFrame, output: str, folder: str, n_files: int) -> int:
     """Write a table as Parquet into a folder that must not exist yet; the number of rows written."""
-    writer = conform(rows, contract).coalesce(n_files).write.mode("errorifexists")
-    if len(contract.key) == 1:
+    schema = output_schema(output)
+    writer = conform(rows, schema).coalesce(n_files).write.mode("errorifexists")
+    if output in KEYED_BY_FIRST_COLUMN:
         # A key of one column never repeats: a dictionary of it would be built only to be thrown away.
-        writer = writer.option(f"parquet.enable.dictionary#{contract.key[0]}", "false")
+        writer = writer.option(f"parquet.enable.dictionary#{schema.names[0]}", "false")
     writer.parquet(folder)
     if "://" not in folder:
         # The footers know; a Spark job to ask them takes half a second.
         return int(ds.dataset(folder, format="parquet").count_rows())
-    return rows.sparkSession.read.schema(contract_schema(contract)).parquet(folder).count()
+    return rows.sparkSession.read.schema(schema).parquet(folder).count()
 
 
-def write_empty(contract: Contract, folder: str) -> None:
-    """Write a table without rows, but with the contract's columns; starts no Java."""
+def write_empty(output: str, folder: str) -> None:
+    """Write a table without rows, but with its columns; starts no Java."""
     filesystem, path = pafs.FileSystem.from_uri(folder if "://" in folder else str(Path(folder).resolve()))
     filesystem.create_dir(path, recursive=True)
-    pq.write_table(contract.arrow_schema().empty_table(), f"{path}/part-00000.parquet", filesystem=filesystem)
+    empty = to_arrow_schema(output_schema(output), timezone="UTC").empty_table()
+    pq.write_table(empty, f"{path}/part-00000.parquet", filesystem=filesystem)
 
 
 def _guarded(contract: Contract, name: str) -> SparkColumn:

@@ -5,7 +5,7 @@ Quantile scores are given for the champion only, with quantiles learnt from the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,28 +18,49 @@ from ml.forecasting.calibration import ConformalQuantiles
 from ml.forecasting.params import QUANTILES, ForecastParams
 
 
+@dataclass(frozen=True)
+class Scored:
+    """What one model forecast at one origin, what came true (NaN: unknown), and the class of each series."""
+
+    forecast: np.ndarray
+    actual: np.ndarray
+    classes: np.ndarray
+
+
+def scored_rows(folds: list[Fold], model_name: str) -> tuple[Scored, ...]:
+    """The model's forecasts at every origin, for the series that can be scored."""
+    rows = [fold.score_rows() for fold in folds]
+    return tuple(
+        Scored(fold.candidates.units[model_name][kept], fold.actual[kept], fold.candidates.classes[kept])
+        for fold, kept in zip(folds, rows, strict=True)
+    )
+
+
 def residual_pools(
     folds: list[Fold], model_name: str, length: int | None = None
 ) -> dict[str, np.ndarray] | None:
-    """Forecasts, actuals and classes of all folds: per period, or summed over the first ``length`` periods.
+    """Forecasts, actuals and classes of all folds (see ``pooled``)."""
+    return pooled(scored_rows(folds, model_name), length)
+
+
+def pooled(scored: Sequence[Scored], length: int | None = None) -> dict[str, np.ndarray] | None:
+    """Forecasts, actuals and classes together: per period, or summed over the first ``length`` periods.
 
     A sum counts as known when at least half of its periods were observed; both sides then use those periods.
     """
     parts = []
-    for fold in folds:
-        rows = fold.score_rows()
-        forecast, actual = fold.candidates.units[model_name][rows], fold.actual[rows]
-        classes = fold.candidates.classes[rows]
+    for one in scored:
         if length is None:
-            parts.append((forecast.ravel(), actual.ravel(), np.repeat(classes, forecast.shape[1])))
+            classes = np.repeat(one.classes, one.forecast.shape[1])
+            parts.append((one.forecast.ravel(), one.actual.ravel(), classes))
             continue
-        seen = np.isfinite(actual[:, :length])
+        seen = np.isfinite(one.actual[:, :length])
         enough = seen.mean(axis=1) >= 0.5
         summed = (
-            np.where(seen, forecast[:, :length], 0).sum(axis=1),
-            np.where(seen, actual[:, :length], 0).sum(axis=1),
+            np.where(seen, one.forecast[:, :length], 0).sum(axis=1),
+            np.where(seen, one.actual[:, :length], 0).sum(axis=1),
         )
-        parts.append((summed[0][enough], summed[1][enough], classes[enough]))
+        parts.append((summed[0][enough], summed[1][enough], one.classes[enough]))
     if not parts:
         return None
     names = ("forecast", "actual", "classes")

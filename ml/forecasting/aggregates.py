@@ -7,6 +7,7 @@ the SKU forecasts to its level, but only where it beat their sum in the backtest
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,12 +36,16 @@ class Aggregates:
 
 
 def forecast_aggregates(
-    panel: DemandPanel, bottom_up: np.ndarray, folds: list[Fold], model_name: str, params: ForecastParams
+    panel: DemandPanel,
+    bottom_up: Callable[[], np.ndarray],
+    folds: list[Fold],
+    model_name: str,
+    params: ForecastParams,
 ) -> Aggregates:
     """Prophet's forecasts of the shop and its top categories, beside the sums of the SKU forecasts.
 
-    The factor is 1 unless Prophet's total was closer to the truth than the sum of the SKU forecasts at every
-    origin.
+    ``bottom_up`` gives the SKU forecasts; it is asked last, so that they may be made meanwhile. The factor is
+    1 unless Prophet's total was closer to the truth than the sum of the SKU forecasts at every origin.
     """
     empty = pd.DataFrame(columns=list(AGGREGATE_COLUMNS))
     if (
@@ -50,23 +55,32 @@ def forecast_aggregates(
     ):
         return Aggregates(empty, 1.0, ("no aggregate forecasts: the history is shorter than eight weeks",))
     try:
-        frames = [
-            _node_frame(panel, bottom_up, name, rows) for name, rows in _nodes(panel, params.aggregates)
-        ]
+        nodes = _nodes(panel, params.aggregates)
+        made = [prophet_forecast(panel, rows, panel.horizon) for _, rows in nodes]
         wins, shown = _backtest_total(folds, model_name)
     except (ImportError, AttributeError, RuntimeError, OSError) as error:
         # what a missing or broken Stan backend raises; the SKU forecasts do not depend on it
         return Aggregates(
             empty, 1.0, (f"no aggregate forecasts: Prophet failed with {type(error).__name__}: {error}",)
         )
-    frame = pd.concat(frames, ignore_index=True)
-    total = frame.loc[frame["node"] == "total"]
-    factor = 1.0
-    if wins and total["bottom_up_units"].sum() > 0:
-        ratio = total["units_mean"].sum() / total["bottom_up_units"].sum()
-        factor = float(np.clip(ratio, 1 - LARGEST_PULL, 1 + LARGEST_PULL))
+    units = bottom_up()
+    parts = [
+        _node_frame(forecast, units[rows], name) for forecast, (name, rows) in zip(made, nodes, strict=True)
+    ]
+    frame = pd.concat(parts, ignore_index=True)
+    factor = _pull(frame) if wins else 1.0
+    if factor != 1.0:
         shown = f"{shown}; SKU forecasts are scaled by {factor:.3f}"
     return Aggregates(frame, factor, (shown,) if shown else ())
+
+
+def _pull(frame: pd.DataFrame) -> float:
+    """The factor that brings the sum of the SKU forecasts to Prophet's total, within its limits."""
+    total = frame.loc[frame["node"] == "total"]
+    if total["bottom_up_units"].sum() <= 0:
+        return 1.0
+    ratio = total["units_mean"].sum() / total["bottom_up_units"].sum()
+    return float(np.clip(ratio, 1 - LARGEST_PULL, 1 + LARGEST_PULL))
 
 
 def _nodes(panel: DemandPanel, limit: int) -> list[tuple[tuple[str, str], np.ndarray]]:
@@ -79,13 +93,8 @@ def _nodes(panel: DemandPanel, limit: int) -> list[tuple[tuple[str, str], np.nda
     return nodes + [(("category", str(name)), np.asarray(groups[name])) for name in largest["category_id"]]
 
 
-def _node_frame(
-    panel: DemandPanel, bottom_up: np.ndarray, name: tuple[str, str], rows: np.ndarray
-) -> pd.DataFrame:
-    forecast = prophet_forecast(panel, rows, bottom_up.shape[1])
-    forecast.insert(0, "node_id", name[1])
-    forecast.insert(0, "node", name[0])
-    forecast["bottom_up_units"] = bottom_up[rows].sum(axis=0)
+def _node_frame(forecast: pd.DataFrame, bottom_up: np.ndarray, name: tuple[str, str]) -> pd.DataFrame:
+    forecast = forecast.assign(node=name[0], node_id=name[1], bottom_up_units=bottom_up.sum(axis=0))
     return forecast[list(AGGREGATE_COLUMNS)]
 
 
@@ -112,9 +121,10 @@ def _backtest_total(folds: list[Fold], model_name: str) -> tuple[bool, str]:
 def prophet_forecast(panel: DemandPanel, rows: np.ndarray, horizon: int) -> pd.DataFrame:
     """Prophet's forecast of the summed series for ``horizon`` periods, never negative, with its
     components."""
+    for name in ("cmdstanpy", "prophet.plot"):  # the one tells of every fit, the other of a missing plotly
+        logging.getLogger(name).disabled = True
     from prophet import Prophet
 
-    logging.getLogger("cmdstanpy").disabled = True
     past, ahead = slice(0, panel.n_past), slice(panel.n_past, panel.n_past + horizon)
     trades = panel.is_trading[rows].any(axis=0)
     seen = trades[past] & panel.is_observed[rows].any(axis=0)
@@ -134,7 +144,7 @@ def prophet_forecast(panel: DemandPanel, rows: np.ndarray, horizon: int) -> pd.D
     is_open = trades[ahead]
     return pd.DataFrame(
         {
-            "demand_date": panel.dates[ahead],
+            "demand_date": panel.dates[ahead].astype("datetime64[ms]"),  # what Parquet can keep
             "units_mean": np.where(is_open, np.maximum(forecast["yhat"], 0), 0),
             "trend_units": forecast["trend"].to_numpy(),
             "weekly_units": _component(forecast, "weekly"),

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ml.forecasting.features import BucketRows, PanelSums, bucket_rows, training_origins
+from ml.forecasting.features import BucketRows, PanelSums, bucket_rows, feature_layout, training_origins
 from ml.forecasting.panel import DemandPanel
 from ml.forecasting.params import ForecastParams
 
@@ -26,20 +26,47 @@ class BoostedForecast:
 
     units: np.ndarray
     library: str
-    n_rows: int
 
 
-def boosted_forecast(
+@dataclass(frozen=True)
+class BoostedModel:
+    """A fitted model with the buckets it is direct by, and the optional feature columns it was fitted on."""
+
+    model: Any
+    library: str
+    buckets: list[tuple[int, int]]
+    layout: tuple[str, ...]
+
+    def fits(self, panel: DemandPanel) -> bool:
+        """Whether the panel gives the feature columns that the model was fitted on."""
+        return self.layout == feature_layout(panel)
+
+    def predict(self, panel: DemandPanel, weights: np.ndarray, horizon: int) -> BoostedForecast:
+        """Forecast ``horizon`` periods after the panel's past, which may be longer than when it was fitted.
+
+        The last bucket's rate holds for whatever lies beyond it.
+        """
+        now = bucket_rows(panel, weights, panel.n_past, self.buckets)
+        rate = np.maximum(np.asarray(self.model.predict(now.features)), 0) * now.level
+        by_bucket = rate.reshape(len(self.buckets), panel.n_series).T
+        units = np.zeros((panel.n_series, horizon), dtype=np.float32)
+        for number, (low, end) in enumerate(self.buckets):
+            high = horizon if number == len(self.buckets) - 1 else end
+            ahead = weights[:, panel.n_past + low : panel.n_past + high]
+            units[:, low:high] = by_bucket[:, number : number + 1] * ahead
+        return BoostedForecast(units, self.library)
+
+
+def fit_boosted(
     panel: DemandPanel,
     weights: np.ndarray,
     params: ForecastParams,
     horizon: int,
     learn_from: np.ndarray | None = None,
-) -> BoostedForecast | None:
-    """Fit on the past of the panel and forecast ``horizon`` periods; ``None`` where there is too little
-    history.
+) -> BoostedModel | None:
+    """Fit on the past of the panel; ``None`` where there is too little history.
 
-    ``learn_from`` is a mask of the series to train on; every series is forecast.
+    ``learn_from`` is a mask of the series to train on.
     """
     buckets = bucket_edges(
         params.buckets_of(panel.period_days), min(horizon, params.horizon_of(panel.period_days))
@@ -54,18 +81,19 @@ def boosted_forecast(
     train = train.take(train.is_usable & np.tile(is_modelled, len(train.ratio) // panel.n_series))
     if len(train.ratio) < 200 or train.ratio.max() <= 0:
         return None
-    model, library = _fit(train, params)
-    now = bucket_rows(panel, weights, panel.n_past, buckets, sums)
-    rate = np.maximum(np.asarray(model.predict(now.features)), 0) * now.level
-    by_bucket = rate.reshape(len(buckets), panel.n_series).T
-    units = np.zeros((panel.n_series, horizon), dtype=np.float32)
-    for number, (low, end) in enumerate(buckets):
-        high = (
-            horizon if number == len(buckets) - 1 else end
-        )  # the last bucket's rate holds for whatever lies beyond
-        ahead = weights[:, panel.n_past + low : panel.n_past + high]
-        units[:, low:high] = by_bucket[:, number : number + 1] * ahead
-    return BoostedForecast(units, library, len(train.ratio))
+    return BoostedModel(*_fit(train, params), buckets, feature_layout(panel))
+
+
+def boosted_forecast(
+    panel: DemandPanel,
+    weights: np.ndarray,
+    params: ForecastParams,
+    horizon: int,
+    learn_from: np.ndarray | None = None,
+) -> BoostedForecast | None:
+    """Fit (see ``fit_boosted``) and forecast every series of the panel."""
+    model = fit_boosted(panel, weights, params, horizon, learn_from)
+    return model.predict(panel, weights, horizon) if model else None
 
 
 def bucket_edges(ends: tuple[int, ...], horizon: int) -> list[tuple[int, int]]:
@@ -102,7 +130,7 @@ def _fit(train: BucketRows, params: ForecastParams) -> tuple[Any, str]:
         "verbosity": -1,
     }
     data = lightgbm.Dataset(train.features, train.ratio, weight=sample_weight, free_raw_data=True)
-    return lightgbm.train(options, data, num_boost_round=params.boosted_trees), "lightgbm"
+    return Booster(lightgbm.train(options, data, num_boost_round=params.boosted_trees)), "lightgbm"
 
 
 def _fit_sklearn(train: BucketRows, sample_weight: np.ndarray, params: ForecastParams) -> Any:
@@ -121,6 +149,28 @@ def _fit_sklearn(train: BucketRows, sample_weight: np.ndarray, params: ForecastP
     # a column without any value (last year's sales of a young shop) breaks its binning; LightGBM ignores it
     known = np.isfinite(train.features).any(axis=0)
     return _KnownColumns(model.fit(train.features[:, known], train.ratio, sample_weight=sample_weight), known)
+
+
+@dataclass(frozen=True)
+class Booster:
+    """A LightGBM model, which LightGBM itself writes and reads as text."""
+
+    model: Any
+
+    @classmethod
+    def from_text(cls, text: str) -> Booster:
+        """The model that ``text`` gave."""
+        import lightgbm
+
+        return cls(lightgbm.Booster(model_str=text))
+
+    def text(self) -> str:
+        """The model as text; read back, it predicts the same numbers."""
+        return str(self.model.model_to_string())
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """Predictions on one thread: a thousand rows are not worth waking others for."""
+        return np.asarray(self.model.predict(features, num_threads=1))
 
 
 @dataclass(frozen=True)

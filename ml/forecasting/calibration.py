@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 POOL_BANDS = 6
 LEAST_POOL = 120
@@ -73,6 +72,8 @@ class ConformalQuantiles:
 def count_quantiles(forecast: np.ndarray, levels: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
     """Quantiles and sd of a negative binomial with variance 1.5 m + 0.25 m**2; for shops without a backtest
     yet."""
+    from scipy import stats  # slow to import, and only young shops need it
+
     mean = np.maximum(forecast, 1e-9)
     variance = 1.5 * mean + 0.25 * mean**2
     size = mean**2 / (variance - mean)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ml.forecasting.boosted import boosted_forecast
+from ml.forecasting.boosted import BoostedModel, fit_boosted
 from ml.forecasting.cleaning import demand_classes, unconstrained
 from ml.forecasting.features import PanelSums, recent_level
 from ml.forecasting.floors import floor_forecasts
@@ -28,13 +28,20 @@ class CandidateForecasts:
     weights: np.ndarray
     classes: np.ndarray
     units: dict[str, np.ndarray]
-    library: str
+    boosted: BoostedModel | None = None
 
 
 def candidate_forecasts(
-    panel: DemandPanel, params: ForecastParams, horizon: int, wanted: tuple[str, ...] | None = None
+    panel: DemandPanel,
+    params: ForecastParams,
+    horizon: int,
+    wanted: tuple[str, ...] | None = None,
+    fitted: BoostedModel | None = None,
 ) -> CandidateForecasts:
-    """Forecasts of all candidates, or of those ``wanted``; each is zero where the shop does not trade."""
+    """Forecasts of all candidates, or of those ``wanted``; each is zero where the shop does not trade.
+
+    The boosted model is fitted here unless a ``fitted`` one is given; either is kept in ``boosted``.
+    """
     weights = day_weights(panel)
     clean = unconstrained(panel, weights)
     ahead = weights[:, clean.n_past : clean.n_past + horizon]
@@ -44,21 +51,20 @@ def candidate_forecasts(
     season = params.season_of(clean.period_days)
     if floors:
         units.update(floor_forecasts(clean, weights, floors, season=season, horizon=horizon))
-    library = ""
     if wanted is None or {BOOSTED, BLEND} & set(wanted):
         order = np.argsort(-recent_value(clean), kind="stable")
         learn_from = np.isin(np.arange(clean.n_series), order[: params.modelled_series])
-        boosted = boosted_forecast(clean, weights, params, horizon, learn_from)
-        if boosted is not None:
-            units[BOOSTED], library = boosted.units, boosted.library
+        fitted = fitted or fit_boosted(clean, weights, params, horizon, learn_from)
+        if fitted is not None:
+            units[BOOSTED] = fitted.predict(clean, weights, horizon).units
             if wanted is None or BLEND in wanted:
                 local = units[RECENT_LEVEL].copy()
                 top = np.sort(order[: params.ets_series])
                 local[top] = _ets(clean, weights, top, season, horizon)
-                units[BLEND] = (boosted.units + local) / 2
+                units[BLEND] = (units[BOOSTED] + local) / 2
     has_sold = np.any(clean.units > 0, axis=1, keepdims=True)
     units = {name: np.where(has_sold, values, 0).astype(np.float32) for name, values in units.items()}
-    return CandidateForecasts(clean, weights, demand_classes(clean), units, library)
+    return CandidateForecasts(clean, weights, demand_classes(clean), units, fitted)
 
 
 def recent_value(panel: DemandPanel) -> np.ndarray:

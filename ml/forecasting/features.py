@@ -158,10 +158,8 @@ def _series_features(panel: DemandPanel, sums: PanelSums, origin: int, level: np
 def _group_features(panel: DemandPanel, sums: PanelSums, origin: int, level: np.ndarray) -> list[np.ndarray]:
     """How the shop, the category, the place and the SKU elsewhere run against the levels of their members."""
     columns = []
-    for name in ("", "category_id", "location_id", "sku"):
+    for name in ("", *_groups(panel)):
         codes, n_groups = _codes(panel, name)
-        if name and n_groups in (1, panel.n_series):
-            continue
         for days in (7, 28):
             k = max(days // panel.period_days, 1)
             units, weight = _window(sums.units, origin - k, origin), _window(sums.weight, origin - k, origin)
@@ -169,6 +167,24 @@ def _group_features(panel: DemandPanel, sums: PanelSums, origin: int, level: np.
             expected = np.bincount(codes, weight * level, n_groups)
             columns.append(((sold + 1.0) / (expected + 1.0))[codes])
     return columns
+
+
+def _groups(panel: DemandPanel) -> list[str]:
+    """Keys that put some series, but not all of them, together."""
+    return [
+        name
+        for name in ("category_id", "location_id", "sku")
+        if _codes(panel, name)[1] not in (1, panel.n_series)
+    ]
+
+
+def feature_layout(panel: DemandPanel) -> tuple[str, ...]:
+    """The optional feature columns that this panel has: a model can only read a panel of the same layout."""
+    return (*_groups(panel), *(["week_of_year"] if _has_two_years(panel) else []))
+
+
+def _has_two_years(panel: DemandPanel) -> bool:
+    return panel.n_past * panel.period_days >= 2 * 364
 
 
 def _bucket_features(
@@ -183,7 +199,7 @@ def _bucket_features(
         _window(sums.discount, begin, end) / length,
         np.full(n, (sums.is_event[min(end, len(sums.is_event) - 1)] - sums.is_event[begin]) / length),
     ]
-    if sums.n_past * panel.period_days >= 2 * 364:
+    if _has_two_years(panel):
         middle = panel.dates[min(begin + length // 2, len(panel.dates) - 1)]
         week = int((middle - middle.astype("datetime64[Y]")).astype("timedelta64[D]").astype(int)) // 7
         columns.append(np.full(n, week))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import altair as alt
+from typing import Any
+
 import pandas as pd
-import vl_convert
 
 CLASSES = ["high", "normal", "low", "waiting_stock", "blocked"]
 COLOURS = ["#c0392b", "#2e86c1", "#aeb6bf", "#f5b041", "#566573"]
@@ -12,6 +12,8 @@ COLOURS = ["#c0392b", "#2e86c1", "#aeb6bf", "#f5b041", "#566573"]
 
 def queue_plot(priorities: pd.DataFrame) -> bytes:
     """Open orders by promised day and class, one panel a location (PNG)."""
+    import altair as alt  # drawing takes long to import, and few steps draw
+
     promised = (
         pd.to_datetime(priorities["promised_delivery_date"]).dt.strftime("%Y-%m-%d").fillna("no promise")
     )
@@ -34,11 +36,13 @@ def queue_plot(priorities: pd.DataFrame) -> bytes:
         )
         .properties(width=560, height=160, title="Open orders by promise and class")
     )
-    return vl_convert.vegalite_to_png(chart.to_json(), scale=1.5)
+    return _png(chart)
 
 
 def policies_plot(runs: pd.DataFrame) -> bytes:
     """On-time share of each policy at each capacity, mean of the seeds (PNG); ``runs`` as simulated."""
+    import altair as alt
+
     means = runs.groupby(["capacity", "policy"], as_index=False)["on_time_ratio"].mean()
     chart = (
         alt.Chart(means)
@@ -52,4 +56,10 @@ def policies_plot(runs: pd.DataFrame) -> bytes:
         )
         .properties(width=200, height=220)
     )
-    return vl_convert.vegalite_to_png(chart.to_json(), scale=1.5)
+    return _png(chart)
+
+
+def _png(chart: Any) -> bytes:
+    import vl_convert
+
+    return bytes(vl_convert.vegalite_to_png(chart.to_json(), scale=1.5))

@@ -7,11 +7,14 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
+from ml.model_store import ModelStore
 from ml.recommendations.associations import Baskets, assess_pairs, effective_orders
 from ml.recommendations.bundles import DEFAULTS, MODEL_VERSION, BundleParams, accepted_of, both_directions
 from ml.recommendations.metrics import precision_at
 from ml.recommendations.ranking import by_score
 from ml.recommendations.session_settings import evenly
+from ml.recommendations.stored import Judged, keep
+from ml.refits import Kept, weekly_sums
 from ml.served import served_frame
 
 OURS = "bundles"
@@ -45,6 +48,30 @@ def evaluate_bundles(
     frame = frame.assign(surface="bundle", split_at=str(split_at)[:10], is_served=frame["model_name"] == OURS)
     return served_frame(
         "recommendation_accuracy", frame, as_of=as_of, run_id=run_id, model_version=MODEL_VERSION
+    )
+
+
+def keep_bundle_accuracy(
+    purchases: pd.DataFrame,
+    *,
+    as_of: date,
+    run_id: str,
+    params: BundleParams = DEFAULTS,
+    store: ModelStore | None = None,
+) -> Kept[Judged]:
+    """The accuracy of the bundles, stored or judged now; bundles themselves are found anew every day."""
+    return keep(
+        store,
+        OURS,
+        lambda: Judged({}, evaluate_bundles(purchases, as_of=as_of, run_id=run_id, params=params)),
+        as_of=as_of,
+        run_id=run_id,
+        model_version=MODEL_VERSION,
+        params=params,
+        frames={"purchases": purchases},
+        sums_until=lambda until: {
+            "purchases": weekly_sums(purchases["order_date"], until, purchases["units"])
+        },
     )
 
 

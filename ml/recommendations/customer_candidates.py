@@ -6,7 +6,7 @@ Weighing the signals is done in ``customer_ranker``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -15,6 +15,7 @@ import scipy.sparse as sp
 
 from ml.recommendations.associations import Baskets
 from ml.recommendations.popular import PopularParams, sales_until, shares
+from ml.recommendations.repeats import repeat_ratios
 
 SIGNALS = ("bought", "bought_again", "viewed", "carted", "bought_with", "viewed_with", "popular")
 
@@ -57,6 +58,20 @@ class Candidates:
     viewed_with: sp.csr_matrix
     repeat_ratio: np.ndarray
 
+    def of(self, customers: np.ndarray) -> Candidates:
+        """The candidates of some of the customers; nobody's candidates depend on who else is asked for."""
+        chosen = np.isin(self.customers, customers)
+        kept = chosen[self.row]
+        return replace(
+            self,
+            customers=self.customers[chosen],
+            row=(np.cumsum(chosen) - 1)[self.row[kept]],
+            column=self.column[kept],
+            signals=self.signals[kept],
+            baskets=self.baskets[chosen],
+            screens=self.screens[chosen],
+        )
+
 
 def build_candidates(
     purchases: pd.DataFrame,
@@ -85,20 +100,8 @@ def build_candidates(
         customers = np.intersect1d(customers, only)
     skus = np.unique(np.r_[bought["sku"].to_numpy(str), seen["sku"].to_numpy(str)])
     frame = _Grid(customers, skus, last)
-    if pairs is None:
-        bought_with = _counted(frame, bought["order_id"], bought["sku"], params)
-        viewed_with = _counted(
-            frame,
-            seen["visitor_id"].astype(str) + "|" + seen["interaction_date"].astype(str),
-            seen["sku"],
-            params,
-        )
-    else:
-        bought_with, viewed_with = (
-            _given(frame, pairs, "co_purchase", params),
-            _given(frame, pairs, "co_view", params),
-        )
-    ratio = repeat_ratios(bought, items, skus, params)
+    bought_with, viewed_with = _neighbours(frame, bought, seen, pairs, params)
+    ratio = repeat_ratios(bought, items, skus, default=params.default_repeat_ratio, prior=params.repeat_prior)
     signals = _signals(frame, known_bought, known_seen, bought_with, viewed_with, ratio, params)
     popular = _popular(frame, bought, seen, until, params)
     row, column, values = _union(signals, popular, frame)
@@ -113,36 +116,6 @@ def build_candidates(
         bought_with,
         viewed_with,
         ratio,
-    )
-
-
-def repeat_ratios(
-    bought: pd.DataFrame, items: pd.DataFrame, skus: np.ndarray, params: CandidateParams
-) -> np.ndarray:
-    """For each SKU, how often a purchase in its category was of an item bought on an earlier day.
-
-    First purchases of a customer are left out (they cannot repeat). Categories with few purchases are pulled
-    to the shop's ratio, as if ``repeat_prior`` purchases had been average.
-    """
-    known = bought.dropna(subset=["customer_id"])
-    known = known.assign(day=pd.to_datetime(known["order_date"]))
-    first_day = known.groupby("customer_id")["day"].transform("min")
-    again = known.groupby(["customer_id", "sku"])["day"].transform("min") < known["day"]
-    later = (known["day"] > first_day).to_numpy()
-    category_of = _category_of(items)
-    category = known["sku"].map(category_of).fillna("")[later]
-    repeated = again[later].astype(float)
-    overall = float(repeated.mean()) if len(repeated) else params.default_repeat_ratio
-    sums = repeated.groupby(category).agg(["sum", "size"])
-    pulled = (sums["sum"] + params.repeat_prior * overall) / (sums["size"] + params.repeat_prior)
-    return pd.Series(skus).map(category_of).fillna("").map(pulled).fillna(overall).to_numpy(dtype=float)
-
-
-def _category_of(items: pd.DataFrame) -> pd.Series:
-    return (
-        items.drop_duplicates("sku").set_index("sku")["category_id"]
-        if len(items)
-        else pd.Series(dtype=object)
     )
 
 
@@ -161,6 +134,23 @@ class _Grid:
 
     def age_days(self, dates: pd.Series) -> np.ndarray:
         return (self.last - pd.to_datetime(dates)).dt.days.to_numpy(dtype=float)
+
+
+def _neighbours(
+    grid: _Grid,
+    bought: pd.DataFrame,
+    seen: pd.DataFrame,
+    pairs: pd.DataFrame | None,
+    params: CandidateParams,
+) -> tuple[sp.csr_matrix, sp.csr_matrix]:
+    """Bought with and viewed with: from the pairs given, else counted from orders and visitor days."""
+    if pairs is not None:
+        return _given(grid, pairs, "co_purchase", params), _given(grid, pairs, "co_view", params)
+    visits = seen["visitor_id"].astype(str) + "|" + seen["interaction_date"].astype(str)
+    return (
+        _counted(grid, bought["order_id"], bought["sku"], params),
+        _counted(grid, visits, seen["sku"], params),
+    )
 
 
 def _counted(grid: _Grid, groups: pd.Series, skus: pd.Series, params: CandidateParams) -> sp.csr_matrix:
@@ -238,7 +228,8 @@ def _union(
         keys[name] = (found.row.astype(np.int64) * n_skus + found.col, found.data)
     top = np.lexsort((np.arange(n_skus), -np.round(popular, 12)))[:n_popular]
     everyone = np.add.outer(np.arange(len(grid.customers), dtype=np.int64) * n_skus, top).ravel()
-    union = np.unique(np.concatenate([*(k for k, _ in keys.values()), everyone]))
+    union = np.sort(np.concatenate([*(k for k, _ in keys.values()), everyone]))
+    union = union[np.r_[True, union[1:] != union[:-1]]] if len(union) else union
     values = np.zeros((len(union), len(SIGNALS)))
     for place, (key, data) in enumerate(keys.values()):
         values[np.searchsorted(union, key), place] = data

@@ -1,4 +1,5 @@
-"""How well customer recommendations foretold the last weeks' purchases, beside two floors."""
+"""How well customer recommendations foretold the last weeks' purchases, beside two floors; and serving what
+was judged."""
 
 from __future__ import annotations
 
@@ -7,7 +8,9 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
+from ml.model_store import ModelStore
 from ml.recommendations.customer_candidates import SIGNALS, Candidates, build_candidates
+from ml.recommendations.customer_ranker import SignalRanker
 from ml.recommendations.customers import (
     DEFAULTS,
     MODEL_VERSION,
@@ -15,6 +18,7 @@ from ml.recommendations.customers import (
     bought_between,
     fit_ranker,
     ranked_candidates,
+    recommend_for_customers,
 )
 from ml.recommendations.metrics import (
     average_precision_at,
@@ -24,6 +28,8 @@ from ml.recommendations.metrics import (
     paired_bootstrap,
     recall_at,
 )
+from ml.recommendations.stored import Judged, keep
+from ml.refits import Kept, Sums, weekly_sums
 from ml.served import served_frame
 
 OURS = "candidates_signals"
@@ -46,6 +52,77 @@ def evaluate_customers(
     Everything, the weights too, is learnt from rows before the split day. All items known then are ranked;
     today's stock is not used, since it was not known then. Scored are customers with history who bought.
     """
+    return _accuracy(purchases, interactions, items, as_of, run_id, params)[0]
+
+
+def serve_customers(
+    purchases: pd.DataFrame,
+    interactions: pd.DataFrame,
+    pairs: pd.DataFrame,
+    items: pd.DataFrame,
+    *,
+    as_of: date,
+    run_id: str,
+    params: CustomerParams = DEFAULTS,
+    store: ModelStore | None = None,
+) -> tuple[pd.DataFrame, Kept[Judged]]:
+    """``customer_recommendations`` with today's signals, and their weights with the accuracy they were given.
+
+    The weights stay in ``store`` between refits.
+    """
+    kept = keep_customer_model(
+        purchases, interactions, items, as_of=as_of, run_id=run_id, params=params, store=store
+    )
+    ranker = SignalRanker.of(kept.model.settings)
+    tables = (purchases, interactions, pairs, items)
+    return recommend_for_customers(*tables, as_of=as_of, run_id=run_id, params=params, ranker=ranker), kept
+
+
+def keep_customer_model(
+    purchases: pd.DataFrame,
+    interactions: pd.DataFrame,
+    items: pd.DataFrame,
+    *,
+    as_of: date,
+    run_id: str,
+    params: CustomerParams = DEFAULTS,
+    store: ModelStore | None = None,
+) -> Kept[Judged]:
+    """The weights of the signals with their accuracy, stored or learnt and judged now."""
+
+    def make() -> Judged:
+        accuracy, past = _accuracy(purchases, interactions, items, as_of, run_id, params)
+        ranker = fit_ranker(purchases, interactions, items, until=as_of, params=params, past=past)
+        return Judged(ranker.learnt(), accuracy)
+
+    def sums_until(until: date) -> Sums:
+        return {
+            "purchases": weekly_sums(purchases["order_date"], until, purchases["units"]),
+            "actions": weekly_sums(interactions["interaction_date"], until),
+        }
+
+    return keep(
+        store,
+        "customer_recommendations",
+        make,
+        as_of=as_of,
+        run_id=run_id,
+        model_version=MODEL_VERSION,
+        params=params,
+        frames={"purchases": purchases, "interactions": interactions, "items": items},
+        sums_until=sums_until,
+    )
+
+
+def _accuracy(
+    purchases: pd.DataFrame,
+    interactions: pd.DataFrame,
+    items: pd.DataFrame,
+    as_of: date,
+    run_id: str,
+    params: CustomerParams,
+) -> tuple[pd.DataFrame, Candidates]:
+    """The accuracy rows, and the candidates of the split day, from which today's weights are learnt too."""
     split = as_of - timedelta(days=params.label_days)
     bought = bought_between(purchases, split, as_of).groupby("customer_id")["sku"]
     answers = {str(customer): set(skus) for customer, skus in bought}
@@ -71,9 +148,10 @@ def evaluate_customers(
         surface="customer", n=len(candidates.customers), split_at=split.isoformat()
     )
     frame["is_served"] = frame["model_name"] == OURS
-    return served_frame(
+    stamped = served_frame(
         "recommendation_accuracy", frame, as_of=as_of, run_id=run_id, model_version=MODEL_VERSION
     )
+    return stamped, candidates
 
 
 def _by(candidates: Candidates, weights: dict[str, float], k: int) -> np.ndarray:

@@ -7,11 +7,12 @@ serve.
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Mapping
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from ml.recommendations.customer_candidates import SIGNALS, Candidates
 from ml.recommendations.ranking import rank_in_group
@@ -63,6 +64,12 @@ class SignalRanker(BaseEstimator):
             self.weights_ = np.array([DEFAULT_WEIGHTS[name] for name in SIGNALS])
             self.scale_ = np.ones(len(SIGNALS))
             return self
+        with threadpool_limits(1):  # threads would wait for each other longer than such a fit takes
+            return self._fitted(candidates, bought)
+
+    def _fitted(self, candidates: Candidates, bought: np.ndarray) -> Self:
+        from sklearn.linear_model import LogisticRegression  # slow to import, and not needed on most days
+
         raw = log_signals(candidates)
         self.scale_ = np.maximum(raw.std(axis=0), 1e-9)
         used = np.arange(len(SIGNALS))
@@ -78,6 +85,22 @@ class SignalRanker(BaseEstimator):
             used = used[~wrong]
         self.weights_[0] += self._boost(raw, candidates.row, bought) * self.scale_[0]
         return self
+
+    def learnt(self) -> dict[str, Any]:
+        """What was learnt, as plain values."""
+        return {
+            "weights": self.weights_.tolist(),
+            "scale": self.scale_.tolist(),
+            "is_learnt": self.is_learnt_,
+        }
+
+    @classmethod
+    def of(cls, learnt: Mapping[str, Any]) -> Self:
+        """The ranker that learnt these values."""
+        ranker = cls()
+        ranker.weights_, ranker.scale_ = np.array(learnt["weights"]), np.array(learnt["scale"])
+        ranker.is_learnt_ = bool(learnt["is_learnt"])
+        return ranker
 
     def _boost(self, raw: np.ndarray, row: np.ndarray, bought: np.ndarray) -> float:
         """What own purchases count beyond their odds: likelihood is won in the tail, a list at its top."""

@@ -43,6 +43,7 @@ def recommend_for_customers(
     as_of: date,
     run_id: str,
     params: CustomerParams = DEFAULTS,
+    ranker: SignalRanker | None = None,
 ) -> pd.DataFrame:
     """Items for each known customer with a purchase or a recent action by ``as_of``.
 
@@ -50,7 +51,8 @@ def recommend_for_customers(
 
     In categories that customers rarely buy again (``durable_below_ratio``), what they own is left out. At
     most ``max_per_category`` and ``max_per_brand`` of a list come first; more only fill an otherwise short
-    list. Customers nothing is known of get no rows: ``popular_items`` is their list.
+    list. Customers nothing is known of get no rows: ``popular_items`` is their list. The signals are
+    today's; the weights are those of ``ranker`` where it is given, else learnt now.
     """
     candidates = build_candidates(
         purchases,
@@ -60,7 +62,7 @@ def recommend_for_customers(
         pairs=pairs if len(pairs) else None,
         params=params.candidates,
     )
-    ranker = fit_ranker(purchases, interactions, items, until=as_of, params=params)
+    ranker = ranker or fit_ranker(purchases, interactions, items, until=as_of, params=params)
     rows = ranked_candidates(candidates, ranker, items, gone=unavailable_skus(items), params=params)
     rows = with_reasons(rows, candidates, ranker, purchases, items, as_of)
     return served_frame(
@@ -75,15 +77,22 @@ def fit_ranker(
     *,
     until: date,
     params: CustomerParams = DEFAULTS,
+    past: Candidates | None = None,
 ) -> SignalRanker:
-    """Weights learnt from what customers known ``label_days`` before ``until`` bought in between."""
+    """Weights learnt from what customers known ``label_days`` before ``until`` bought in between.
+
+    ``past`` are the candidates of that earlier day, for all who bought since, where they exist already.
+    """
     before = until - timedelta(days=params.label_days)
     labels = bought_between(purchases, before, until)
     buyers = np.unique(labels["customer_id"].to_numpy(str))
     sample = buyers[evenly(len(buyers), params.max_training_customers)] if len(buyers) else buyers
-    past = build_candidates(
-        purchases, interactions, items, until=before, only=sample, params=params.candidates
-    )
+    if past is not None:
+        past = past.of(sample)
+    else:
+        past = build_candidates(
+            purchases, interactions, items, until=before, only=sample, params=params.candidates
+        )
     names = pd.MultiIndex.from_arrays([past.customers[past.row], past.skus[past.column]])
     return SignalRanker().fit(past, names.isin(pd.MultiIndex.from_frame(labels)))
 

@@ -37,10 +37,13 @@ def session_steps(session_items: pd.DataFrame) -> pd.DataFrame:
     """
     kept = session_items[session_items["event_type"].isin(STEP_EVENTS) & session_items["sku"].notna()]
     kept = kept[["session_id", "position", "sku", "event_type", "occurred_at"]].copy()
-    kept["last_at"] = kept.groupby("session_id")["occurred_at"].transform("max")
-    kept = kept.sort_values(
-        ["last_at", "session_id", "position", "occurred_at", "sku", "event_type"], kind="stable"
-    )
+    codes, _ = pd.factorize(kept["session_id"], sort=True)
+    kept["last_at"] = kept.groupby(codes)["occurred_at"].transform("max")
+    place = [kept[name].to_numpy() for name in ("occurred_at", "position")]
+    kept = kept.iloc[np.lexsort([*place, codes, kept["last_at"].to_numpy()])]
+    keys = ["last_at", "session_id", "position", "occurred_at"]
+    if kept.duplicated(keys[1:]).any():  # rare, and ordering by text takes most of the time
+        kept = kept.sort_values([*keys, "sku", "event_type"], kind="stable")
     same = (kept["session_id"] == kept["session_id"].shift()) & (kept["sku"] == kept["sku"].shift())
     return kept[~(same & (kept["event_type"] != "view"))].drop(columns="position").reset_index(drop=True)
 

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ml.model_store import ModelStore
 from ml.recommendations.availability import unavailable_skus
 from ml.recommendations.encoding import Queries, SessionLog, cut_off, session_steps
 from ml.recommendations.session_evaluation import OURS, evaluate_log
 from ml.recommendations.session_settings import choose_settings
 from ml.recommendations.sessions import SessionNeighbours
+from ml.recommendations.stored import Judged, keep
+from ml.refits import Kept, Sums, weekly_sums
 from ml.served import served_frame
 
 MODEL_VERSION = "session_neighbours-1"
+TABLE = "session_recommendations"
 
 
 @dataclass(frozen=True)
@@ -52,29 +58,102 @@ def recommend_for_sessions(
     the session has bought is not shown again.
     """
     log, steps = _log_until(session_items, as_of, time_zone)
-    warm = _warm_sessions(log, cut_off(as_of, time_zone), params)
-    if len(warm) == 0:
-        return served_frame(
-            "session_recommendations", _rows([]), as_of=as_of, run_id=run_id, model_version=MODEL_VERSION
-        )
-    model = SessionNeighbours(**choose_settings(log, max_queries=params.max_tuning_queries)).fit_log(log)
-    queries = Queries(log.items, log.offsets[warm], log.offsets[warm + 1])
-    codes, scores = model.rank_many(queries, params.reserve)
-    bought_now = steps[(steps["event_type"] == "purchase") & steps["session_id"].isin(log.session_ids[warm])]
-    bought = bought_now.groupby("session_id")["sku"].agg(set)
-    gone = unavailable_skus(items)
-    rows = []
-    for session_id, row_codes, row_scores in zip(log.session_ids[warm], codes, scores, strict=True):
-        hidden = gone | bought.get(session_id, set())
-        listed = ((str(log.skus[c]), s) for c, s in zip(row_codes, row_scores, strict=True) if c >= 0)
-        shown = [(sku, s) for sku, s in listed if sku not in hidden][: params.n_items]
-        rows += [
-            (session_id, r, sku, s, OURS if s > 0 else "popularity")
-            for r, (sku, s) in enumerate(shown, start=1)
-        ]
-    return served_frame(
-        "session_recommendations", _rows(rows), as_of=as_of, run_id=run_id, model_version=MODEL_VERSION
+    settings = choose_settings(log, max_queries=params.max_tuning_queries) if len(log) else {}
+    until = cut_off(as_of, time_zone)
+    return _served(log, steps, items, settings, until, params, as_of=as_of, run_id=run_id)
+
+
+def serve_sessions(
+    session_items: pd.DataFrame,
+    items: pd.DataFrame,
+    *,
+    as_of: date,
+    run_id: str,
+    time_zone: str = "UTC",
+    params: SessionParams = DEFAULTS,
+    store: ModelStore | None = None,
+) -> tuple[pd.DataFrame, Kept[Judged]]:
+    """``session_recommendations`` with the settings that were judged, and these with their accuracy.
+
+    The neighbours are always those of today's log; the settings stay in ``store`` between refits.
+    """
+    log, steps = _log_until(session_items, as_of, time_zone)
+    kept = _keep(log, session_items, as_of, run_id, time_zone, params, store)
+    until, settings = cut_off(as_of, time_zone), kept.model.settings
+    served = _served(log, steps, items, settings, until, params, as_of=as_of, run_id=run_id)
+    return served, kept
+
+
+def keep_session_model(
+    session_items: pd.DataFrame,
+    *,
+    as_of: date,
+    run_id: str,
+    time_zone: str = "UTC",
+    params: SessionParams = DEFAULTS,
+    store: ModelStore | None = None,
+) -> Kept[Judged]:
+    """The settings of the session recommender with their accuracy, stored or chosen and judged now."""
+    log, _ = _log_until(session_items, as_of, time_zone)
+    return _keep(log, session_items, as_of, run_id, time_zone, params, store)
+
+
+def _keep(
+    log: SessionLog,
+    session_items: pd.DataFrame,
+    as_of: date,
+    run_id: str,
+    time_zone: str,
+    params: SessionParams,
+    store: ModelStore | None,
+) -> Kept[Judged]:
+    def sums_until(until: date) -> Sums:
+        known = session_items.loc[session_items["occurred_at"] < cut_off(until, time_zone), "occurred_at"]
+        return {"week": weekly_sums(known, until + timedelta(days=1))}
+
+    return keep(
+        store,
+        TABLE,
+        lambda: _judged(log, as_of, run_id, params),
+        as_of=as_of,
+        run_id=run_id,
+        model_version=MODEL_VERSION,
+        params=params,
+        frames={"session_items": session_items},
+        sums_until=sums_until,
+        time_zone=time_zone,
     )
+
+
+def _served(
+    log: SessionLog,
+    steps: pd.DataFrame,
+    items: pd.DataFrame,
+    settings: Mapping[str, Any],
+    until: pd.Timestamp,
+    params: SessionParams,
+    *,
+    as_of: date,
+    run_id: str,
+) -> pd.DataFrame:
+    warm = _warm_sessions(log, until, params)
+    rows: list[tuple[str, int, str, float, str]] = []
+    if len(warm):
+        model = SessionNeighbours(**settings).fit_log(log)
+        queries = Queries(log.items, log.offsets[warm], log.offsets[warm + 1])
+        codes, scores = model.rank_many(queries, params.reserve)
+        is_bought = (steps["event_type"] == "purchase") & steps["session_id"].isin(log.session_ids[warm])
+        bought = steps[is_bought].groupby("session_id")["sku"].agg(set)
+        gone = unavailable_skus(items)
+        for session_id, row_codes, row_scores in zip(log.session_ids[warm], codes, scores, strict=True):
+            hidden = gone | bought.get(session_id, set())
+            listed = ((str(log.skus[c]), s) for c, s in zip(row_codes, row_scores, strict=True) if c >= 0)
+            shown = [(sku, s) for sku, s in listed if sku not in hidden][: params.n_items]
+            rows += [
+                (session_id, r, sku, s, OURS if s > 0 else "popularity")
+                for r, (sku, s) in enumerate(shown, start=1)
+            ]
+    return served_frame(TABLE, _rows(rows), as_of=as_of, run_id=run_id, model_version=MODEL_VERSION)
 
 
 def evaluate_sessions(
@@ -87,6 +166,11 @@ def evaluate_sessions(
 ) -> pd.DataFrame:
     """Accuracy on the last sessions, ours beside the floors. One row per surface, model and metric."""
     log, _ = _log_until(session_items, as_of, time_zone)
+    return _judged(log, as_of, run_id, params).accuracy
+
+
+def _judged(log: SessionLog, as_of: date, run_id: str, params: SessionParams) -> Judged:
+    """Settings chosen before the test part of the log, and their accuracy on it."""
     result = evaluate_log(
         log,
         test_share=params.test_share,
@@ -102,9 +186,10 @@ def evaluate_sessions(
         split_at=result.split_at,
         is_served=rows["model_name"] == OURS,
     )
-    return served_frame(
+    accuracy = served_frame(
         "recommendation_accuracy", rows, as_of=as_of, run_id=run_id, model_version=MODEL_VERSION
     )
+    return Judged(result.settings, accuracy)
 
 
 def _log_until(session_items: pd.DataFrame, as_of: date, time_zone: str) -> tuple[SessionLog, pd.DataFrame]:

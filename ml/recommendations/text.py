@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 ROWS_AT_ONCE = 500
 MAX_GROUP = 8_000  # the cost is quadratic, and likeness across a whole large catalogue says little
@@ -34,6 +33,8 @@ def similar_titles(
 
 
 def _within(part: pd.DataFrame, keep: int, at_least: float) -> pd.DataFrame:
+    from sklearn.feature_extraction.text import TfidfVectorizer  # slow to import
+
     names = part["sku"].to_numpy(dtype=object)
     matrix = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True).fit_transform(
         part["title"]

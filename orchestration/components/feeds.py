@@ -13,13 +13,16 @@ import pandas as pd
 from data_quality.contract import Contract, load_contract
 from data_quality.suites import SuiteResult, validate_table
 from feeds.ingest import ingest_feed
+from feeds.refusals import FilesRefused
 from feeds.report import LoadRejected, LoadReport
 from feeds.shop import Shop
+from orchestration.executor import FIRST
+from orchestration.keys import landing_vault
 from orchestration.partitions import days_of, feed_days
 from orchestration.resources import WorkspaceResource
 from orchestration.settings import settings
 from orchestration.show import suite_metadata, table_md
-from orchestration.workspace import Workspace
+from orchestration.workspace import CLOCKS, Workspace
 
 MAX_VALIDATED_ROWS = 50_000
 """Rows of a load that Great Expectations looks at; acceptance has judged every one of them before."""
@@ -73,9 +76,11 @@ def _feed_asset(contract: Contract, days: dg.PartitionsDefinition | None) -> dg.
         backfill_policy=dg.BackfillPolicy.single_run() if days else None,
         retry_policy=dg.RetryPolicy(max_retries=2, delay=1, backoff=dg.Backoff.EXPONENTIAL),
         pool=f"feed_{contract.name}",
+        op_tags=FIRST if contract.name in CLOCKS else None,
         check_specs=[
             dg.AssetCheckSpec("every_row_accounted_for", asset=key, blocking=True),
             dg.AssetCheckSpec("accepted_rows_keep_the_contract", asset=key, blocking=True),
+            dg.AssetCheckSpec("days_have_usual_volume", asset=key),
         ],
     )
     def load(context: dg.AssetExecutionContext, workspace: WorkspaceResource) -> Iterator[object]:
@@ -95,8 +100,11 @@ def _load(context: dg.AssetExecutionContext, workspace: Workspace, contract: Con
             first_day=days[0],
             last_day=days[1],
             key=workspace.settings.personal_data_key(),
+            vault=landing_vault(workspace.settings),
+            memory_limit=workspace.settings.memory_limit,
+            threads=workspace.settings.threads,
         )
-    except LoadRejected as rejected:
+    except (LoadRejected, FilesRefused) as rejected:
         # A bad file does not get better by trying again.
         raise dg.Failure(
             str(rejected), metadata=report_metadata(rejected.report), allow_retries=False
@@ -104,7 +112,7 @@ def _load(context: dg.AssetExecutionContext, workspace: Workspace, contract: Con
     suite = _validate(workspace, contract, report)
     yield dg.MaterializeResult(
         metadata=report_metadata(report),
-        check_results=[_account_check(report), _suite_check(suite)],
+        check_results=[_account_check(report), _suite_check(suite), _volume_check(report)],
     )
 
 
@@ -118,8 +126,11 @@ def report_metadata(report: LoadReport) -> dict[str, Any]:
         "deduplicated": report.deduplicated,
         "quarantined": report.quarantined,
         "filtered": report.filtered,
+        "days_touched": report.days_touched,
         "seconds": round(report.seconds, 2),
     }
+    if report.contract:
+        told["contract"] = report.contract
     if report.skipped_reason:
         told["skipped"] = report.skipped_reason
     if report.by_rule or report.by_filter:
@@ -127,8 +138,12 @@ def report_metadata(report: LoadReport) -> dict[str, Any]:
         told["reasons"] = table_md(pd.DataFrame(rules, columns=["reason", "rows"]))
     if report.examples:
         told["examples"] = table_md(pd.DataFrame(report.examples))
+    if report.refused:
+        told["refused"] = table_md(pd.DataFrame(report.refused))
     if report.drift:
         told["drift"] = "\n".join(report.drift)
+    if report.volume:
+        told["unusual_days"] = "\n".join(report.volume)
     return told
 
 
@@ -137,6 +152,16 @@ def _account_check(report: LoadReport) -> dg.AssetCheckResult:
     counts = {"rows_read": report.rows_read, "accounted_for": told}
     return dg.AssetCheckResult(
         check_name="every_row_accounted_for", passed=told == report.rows_read, metadata=counts
+    )
+
+
+def _volume_check(report: LoadReport) -> dg.AssetCheckResult:
+    """A warning: a day ten times as full may be a sale, or a file sent twice under new keys."""
+    return dg.AssetCheckResult(
+        check_name="days_have_usual_volume",
+        passed=not report.volume,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"unusual_days": "\n".join(report.volume) or "none", "days": report.days_touched},
     )
 
 

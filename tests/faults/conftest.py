@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
+import sys
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
+from types import ModuleType
 
 import duckdb
 import pytest
@@ -83,3 +86,17 @@ def run() -> Callable[[int], RunInfo]:
 @pytest.fixture
 def publish_marker(warehouse, published, run) -> Callable[[int], Manifest]:
     return lambda number: publish_warehouse(warehouse(number), published, run=run(number))
+
+
+@pytest.fixture(scope="session")
+def ingest_drill() -> ModuleType:
+    """The module ``ingest_drill``, under a name by which children of a test can import it."""
+    return load_neighbour("ingest_drill")
+
+
+def load_neighbour(name: str) -> ModuleType:
+    """A module of this folder that is no test."""
+    folder = str(Path(__file__).parent)
+    if folder not in sys.path:
+        sys.path.append(folder)
+    return importlib.import_module(name)

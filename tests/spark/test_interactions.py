@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from data_quality.contract import load_contract
 from transforms.interactions import daily_interactions
-from transforms.tables import conform
+from transforms.tables import conform, contract_schema
 
 MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -16,7 +16,9 @@ def before_midnight(**ago):
 
 
 def interactions(frame):
-    rows = conform(daily_interactions(frame), load_contract("daily_interactions", "core")).collect()
+    rows = conform(
+        daily_interactions(frame), contract_schema(load_contract("daily_interactions", "core"))
+    ).collect()
     return {tuple(row)[:3]: tuple(row)[3:] for row in rows}
 
 

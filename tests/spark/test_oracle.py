@@ -1,19 +1,23 @@
-"""The same answers from an independent engine: DuckDB SQL over five thousand random events and orders."""
+"""The same answers from an independent engine: DuckDB SQL over random and simulated events and orders."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import duckdb
 import pyarrow.parquet as pq
 import pytest
 
 from data_quality.contract import load_contract
-from transforms.jobs import Tables
+from feeds.simulator import SimulationParams, simulate
+from transforms.bots import BotParams
+from transforms.jobs import EVENT_COLUMNS, Tables
 from transforms.pairs import PairParams
-from transforms.plan import Plan, parse_plan
-from transforms.tables import conform
+from transforms.plan import Plan, end_of, parse_plan
+from transforms.tables import conform, contract_schema
 
 N_EVENTS, N_LINES = 5_000, 2_500
 
@@ -42,6 +46,19 @@ select 'o' || (random() * 700)::int as order_id, 'sku' || (pow(random(), 2) * 60
 from range({N_LINES});
 """
 
+# A hundred thousand actions of a simulated shop, as its feed files tell them, and its order lines.
+N_SIMULATED, SIMULATED_DAYS = 100_000, 85
+SIMULATED = f"""
+create table events as
+select * replace (occurred_at::timestamptz as occurred_at, n_search_results::bigint as n_search_results,
+    units::bigint as units)
+from (select {{columns}} from read_csv('{{feeds}}/events/*', all_varchar = true))
+order by occurred_at, event_id limit {N_SIMULATED};
+create table order_lines as
+select order_id, sku, line_kind, ordered_at::timestamptz as ordered_at
+from read_csv('{{feeds}}/order_lines/*', all_varchar = true);
+"""
+
 # Written from the definitions, not from the jobs: islands by a running sum, joins instead of arrays.
 ORACLE = """
 create table seen as select distinct * from events where occurred_at < $end;
@@ -64,13 +81,17 @@ select *, min(occurred_at) over of_session as started_at, max(occurred_at) over 
         epoch_us(min(occurred_at) over of_session)::varchar)) as session_id
 from islands window of_session as (partition by visitor_id, source_session_id, island);
 
-create table session_events as
-select * from numbered
-where n_events <= $max_events and epoch_us(ended_at) - epoch_us(started_at) <= 86400000000
-    and n_events <= $pace * greatest(1, (epoch_us(ended_at) - epoch_us(started_at)) / 60e6);
+create table told as
+select *, case when epoch_us(ended_at) - epoch_us(started_at) > 86400000000 then 'endless'
+    when n_events > $max_events then 'too_many_events'
+    when n_events > $pace * greatest(1, (epoch_us(ended_at) - epoch_us(started_at)) / 60e6) then 'too_fast'
+    end as bot_reason
+from numbered;
+create table session_events as select * from told where bot_reason is null;
 
-create table sessions as
-select session_id, visitor_id, arg_min(customer_id, position) filter (customer_id is not null) as customer_id,
+create table all_sessions as
+select session_id, visitor_id, bot_reason,
+    arg_min(customer_id, position) filter (customer_id is not null) as customer_id,
     min(occurred_at) as started_at, max(occurred_at) as ended_at,
     ((epoch_us(max(occurred_at)) - epoch_us(min(occurred_at))) // 1000000)::bigint as duration_seconds,
     count(*) as n_events, count(*) filter (event_type = 'view') as n_views,
@@ -84,7 +105,9 @@ select session_id, visitor_id, arg_min(customer_id, position) filter (customer_i
     arg_min(device_type, position) filter (device_type is not null) as device_type,
     arg_min(country, position) filter (country is not null) as country,
     arg_min(channel, position) filter (channel is not null) as channel
-from session_events group by session_id, visitor_id;
+from told group by session_id, visitor_id, bot_reason;
+create table sessions as select * from all_sessions where bot_reason is null;
+create table bot_sessions as select * from all_sessions where bot_reason is not null;
 
 create table daily_interactions as
 select (occurred_at at time zone 'UTC')::date as interaction_date, visitor_id, sku,
@@ -124,8 +147,44 @@ join support as t on t.kind = p.kind and t.sku = p.paired_sku;
 """
 
 
+@dataclass(frozen=True)
+class World:
+    """Rows for both engines, the settings of the jobs, and the same in SQL's words."""
+
+    sql: str
+    as_of: date
+    settings: dict[str, dict[str, float]]
+    n_bots: int
+
+    @property
+    def values(self) -> dict[str, object]:
+        bots = vars(BotParams()) | self.settings.get("bots", {})
+        pairs = vars(PairParams()) | self.settings.get("pairs", {})
+        return {
+            "end": end_of(self.as_of, ZoneInfo("Europe/Berlin")),
+            "max_events": bots["max_events"], "pace": bots["max_events_per_minute"],
+            "half_life": pairs["half_life_days"], "session_cap": pairs["max_session_skus"],
+            "order_cap": pairs["max_order_skus"], "min_together": pairs["min_together"],
+            "max_paired": pairs["max_paired"],
+        }  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=["random", pytest.param("simulated", marks=pytest.mark.slow)])
+def world(request, tmp_path_factory) -> World:
+    if request.param == "random":
+        settings = {
+            "bots": {"max_events": 7},
+            "pairs": {"half_life_days": 5, "max_session_skus": 3, "max_order_skus": 4, "max_paired": 8},
+        }
+        return World(WORLD, date(2026, 2, 9), settings, n_bots=10)
+    params, folder = SimulationParams(days=SIMULATED_DAYS), tmp_path_factory.mktemp("feeds")
+    simulate(params, folder)
+    sql = SIMULATED.format(feeds=folder, columns=", ".join(EVENT_COLUMNS))
+    return World(sql, params.start + timedelta(days=SIMULATED_DAYS - 2), {}, n_bots=1)
+
+
 @pytest.fixture(scope="module")
-def plan(tmp_path_factory) -> Plan:
+def plan(world, tmp_path_factory) -> Plan:
     folder = tmp_path_factory.mktemp("oracle")
     return parse_plan(
         {
@@ -133,30 +192,23 @@ def plan(tmp_path_factory) -> Plan:
                 name: {"files": [str(folder / f"{name}.parquet")]} for name in ("events", "order_lines")
             },
             "outputs": {},
-            "as_of": "2026-02-09",
+            "as_of": world.as_of.isoformat(),
             "time_zone": "Europe/Berlin",
             "scratch": str(folder / "scratch"),
-            "settings": {
-                "bots": {"max_events": 12},
-                "pairs": {"half_life_days": 5, "max_session_skus": 3, "max_order_skus": 4, "max_paired": 8},
-            },
+            "settings": world.settings,
         }
     )
 
 
 @pytest.fixture(scope="module")
-def oracle(plan: Plan) -> duckdb.DuckDBPyConnection:
+def oracle(world, plan) -> duckdb.DuckDBPyConnection:
     con = duckdb.connect(config={"threads": "1"})
     con.execute("set timezone = 'UTC'")
-    con.execute(WORLD)
+    con.execute(world.sql)
     for name, files in plan.inputs.items():
         pq.write_table(con.execute(f"from {name}").fetch_arrow_table(), Path(files.paths[0]))
-    values = {
-        "end": datetime(2026, 2, 9, 23, tzinfo=UTC), "max_events": 12, "pace": 60, "half_life": 5,
-        "session_cap": 3, "order_cap": 4, "min_together": PairParams().min_together, "max_paired": 8,
-    }  # fmt: skip
     for statement in con.extract_statements(ORACLE):
-        con.execute(statement, {k: v for k, v in values.items() if k in statement.named_parameters})
+        con.execute(statement, {k: v for k, v in world.values.items() if k in statement.named_parameters})
     return con
 
 
@@ -171,14 +223,14 @@ def both(tables, oracle, name):
     theirs = oracle.execute(
         f"select {', '.join(contract.column_names)} from {name} order by {', '.join(contract.key)}"
     ).fetch_arrow_table()
-    ours = conform(tables.make(name), contract).toArrow().cast(contract.arrow_schema())
+    ours = conform(tables.make(name), contract_schema(contract)).toArrow().cast(contract.arrow_schema())
     return ours.sort_by([(key, "ascending") for key in contract.key]), theirs.cast(contract.arrow_schema())
 
 
-@pytest.mark.parametrize("name", ["session_events", "sessions", "daily_interactions"])
-def test_every_row_is_what_sql_says(tables, oracle, name):
+@pytest.mark.parametrize("name", ["session_events", "sessions", "bot_sessions", "daily_interactions"])
+def test_every_row_is_what_sql_says(tables, oracle, world, name):
     ours, theirs = both(tables, oracle, name)
-    assert ours.num_rows > 1_000
+    assert ours.num_rows >= (world.n_bots if name == "bot_sessions" else 1_000)
     assert ours.equals(theirs)
 
 

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from data_quality.contract import load_contract
 from transforms.pairs import PairParams, item_pairs
 from transforms.sessions import with_sessions
-from transforms.tables import conform
+from transforms.tables import conform, contract_schema
 
 AS_OF_END = datetime(2026, 3, 2, tzinfo=UTC)
 ONCE = PairParams(min_together=1)
@@ -23,7 +23,7 @@ def days_ago(days, seconds=0):
 
 def pairs(session_events=None, lines=None, params=ONCE):
     found = item_pairs(session_events, lines, AS_OF_END, params)
-    rows = conform(found, load_contract("item_pairs", "core")).collect()
+    rows = conform(found, contract_schema(load_contract("item_pairs", "core"))).collect()
     return {(r.pair_kind, r.sku, r.paired_sku): r for r in rows}
 
 

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from data_quality.contract import load_contract
 from transforms.sessions import SessionParams, summarise, with_sessions
-from transforms.tables import conform
+from transforms.tables import conform, contract_schema
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -131,7 +131,9 @@ def test_a_session_is_summed_up_with_what_was_seen_first(spark, events):
             "country": "FR",
         },
     )
-    (row,) = conform(summarise(with_sessions(frame)), load_contract("sessions", "core")).collect()
+    (row,) = conform(
+        summarise(with_sessions(frame)), contract_schema(load_contract("sessions", "core"))
+    ).collect()
     got = row.asDict()
     # Spark hands timestamps over in the zone of this machine; compare instants.
     times = {name: got.pop(name).astimezone(UTC) for name in ("started_at", "ended_at")}

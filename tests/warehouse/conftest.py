@@ -110,6 +110,12 @@ def dbt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunDbt]:
 
 
 @pytest.fixture(scope="session")
+def write_lake_table() -> Callable[..., list[str]]:
+    """``write_table``, for tests that make a lake of their own."""
+    return write_table
+
+
+@pytest.fixture(scope="session")
 def empty_build(dbt: RunDbt, tmp_path_factory: pytest.TempPathFactory) -> Build:
     """The whole project, with its unit tests, on a shop that has no feed at all."""
     warehouse = tmp_path_factory.mktemp("empty") / "warehouse.duckdb"

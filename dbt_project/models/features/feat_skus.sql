@@ -5,7 +5,7 @@ products as (select * from {{ ref('dim_products') }}),
 -- a shop that has neither catalogue nor orders still shows SKUs to its visitors
 viewed as (
     select distinct sku  -- one row for each SKU, however often it was seen
-    from {{ ref('stg_core__session_events') }}
+    from {{ ref('stg_shop__events') }}
     where sku is not null and not exists (select 1 from {{ ref('dim_products') }})
 ),
 

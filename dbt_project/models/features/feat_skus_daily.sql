@@ -47,43 +47,7 @@ prices as (
     qualify row_number() over (partition by sku, valid_from_date order by valid_from desc) = 1
 ),
 
--- a SKU exists at a location from its first sale there, or from its launch when it is stocked or can be bought there
-starts as (
-    select
-        sku,
-        location_id,
-        demand_date as start_date
-    from demand
-    union all
-    select
-        pairs.sku,
-        pairs.location_id,
-        greatest(products.launched_date, (select min(trading.demand_date) from trading)) as start_date
-    from {{ ref('int_skus_stocked') }} as pairs
-    inner join {{ ref('dim_products') }} as products on pairs.sku = products.sku
-    where products.launched_date <= {{ shop_setting('as_of') }}
-),
-
-series as (
-    select
-        sku,
-        location_id,
-        {{ demand_period('min(start_date)') }} as start_date
-    from starts
-    group by sku, location_id
-),
-
-grid as (
-    select
-        sku,
-        location_id,
-        cast(unnest(generate_series(
-            start_date,
-            {{ shop_setting('as_of') }},
-            to_days({{ shop_setting('demand_period_days') }})
-        )) as date) as demand_date
-    from series
-),
+{{ demand_series_grid() }},
 
 observed as (
     select

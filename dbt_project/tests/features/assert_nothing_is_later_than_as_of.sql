@@ -11,8 +11,6 @@ latest as (
     union all
     select 'fct_stock_daily' as table_name, max(stock_date) as last_date from {{ ref('fct_stock_daily') }}
     union all
-    select 'fct_sessions' as table_name, max(session_date) as last_date from {{ ref('fct_sessions') }}
-    union all
     select 'feat_transits' as table_name, max(dispatched_date) as last_date from {{ ref('feat_transits') }}
     union all
     select 'fct_payments' as table_name, max(paid_date) as last_date from {{ ref('fct_payments') }}

@@ -2,128 +2,97 @@
 
 from collections.abc import Iterator
 
-import dagster as dg
 import pandas as pd
 
 from ml import recommendations as rec
+from orchestration.ml_assets import Made, measured, ml_assets, model_store
 from orchestration.needs import skip_reason
-from orchestration.outputs import served_spec, skip_outputs, write_outputs
-from orchestration.resources import WorkspaceResource
 from orchestration.workspace import Workspace
 
 GROUP = "recommendations"
 KINDS = {"python", "scikitlearn"}
 PURCHASES, ITEMS, SESSIONS = "features.feat_purchases", "features.feat_skus", "features.feat_session_items"
 PAIRS, INTERACTIONS = "core.item_pairs", "core.daily_interactions"
+OF_SESSIONS, OF_CUSTOMERS = "session_recommendations", "customer_recommendations"
 
 
-@dg.multi_asset(
-    specs=[served_spec("popular_items", [PURCHASES, INTERACTIONS, ITEMS], GROUP, KINDS)], pool="warehouse"
-)
-def popular_items(
-    context: dg.AssetExecutionContext, workspace: WorkspaceResource
-) -> Iterator[dg.MaterializeResult]:
+@ml_assets("popular_items", reads=[PURCHASES, INTERACTIONS, ITEMS], group=GROUP, kinds=KINDS)
+def popular_items(shop: Workspace, run_id: str) -> Made:
     """The fallback for everyone unknown."""
-    shop = workspace.open()
     tables = [shop.table(name) for name in (PURCHASES, INTERACTIONS, ITEMS)]
-    frame = rec.popular_items(*tables, as_of=shop.as_of(), run_id=context.run_id)
-    yield from write_outputs(shop, {"popular_items": frame})
+    return Made({"popular_items": rec.popular_items(*tables, as_of=shop.as_of(), run_id=run_id)})
 
 
-@dg.multi_asset(
-    specs=[served_spec("similar_items", [PAIRS, ITEMS, PURCHASES], GROUP, KINDS)], pool="warehouse"
-)
-def similar_items(
-    context: dg.AssetExecutionContext, workspace: WorkspaceResource
-) -> Iterator[dg.MaterializeResult]:
+@ml_assets("similar_items", reads=[PAIRS, ITEMS, PURCHASES], group=GROUP, kinds=KINDS)
+def similar_items(shop: Workspace, run_id: str) -> Made:
     """Items like an item."""
-    shop = workspace.open()
-    frame = rec.similar_items(
-        shop.table(PAIRS),
-        shop.table(ITEMS),
-        purchases=shop.table(PURCHASES),
-        as_of=shop.as_of(),
-        run_id=context.run_id,
-    )
-    yield from write_outputs(shop, {"similar_items": frame})
+    pairs, items, purchases = (shop.table(name) for name in (PAIRS, ITEMS, PURCHASES))
+    frame = rec.similar_items(pairs, items, purchases=purchases, as_of=shop.as_of(), run_id=run_id)
+    return Made({"similar_items": frame})
 
 
-@dg.multi_asset(specs=[served_spec("bundles", [PURCHASES, ITEMS], GROUP, KINDS)], pool="warehouse")
-def bundles(
-    context: dg.AssetExecutionContext, workspace: WorkspaceResource
-) -> Iterator[dg.MaterializeResult]:
+@ml_assets("bundles", reads=[PURCHASES, ITEMS], group=GROUP, kinds=KINDS)
+def bundles(shop: Workspace, run_id: str) -> Made:
     """Items bought together."""
-    shop = workspace.open()
-    if skip_reason(shop, "bundles"):
-        yield from skip_outputs(shop, "bundles")
-        return
-    frame = rec.bundles(shop.table(PURCHASES), shop.table(ITEMS), as_of=shop.as_of(), run_id=context.run_id)
-    yield from write_outputs(shop, {"bundles": frame})
+    tables = [shop.table(name) for name in (PURCHASES, ITEMS)]
+    return Made({"bundles": rec.bundles(*tables, as_of=shop.as_of(), run_id=run_id)})
 
 
-@dg.multi_asset(
-    specs=[served_spec("customer_recommendations", [PURCHASES, INTERACTIONS, PAIRS, ITEMS], GROUP, KINDS)],
-    pool="warehouse",
-)
-def customer_recommendations(
-    context: dg.AssetExecutionContext, workspace: WorkspaceResource
-) -> Iterator[dg.MaterializeResult]:
+@ml_assets(OF_CUSTOMERS, reads=[PURCHASES, INTERACTIONS, PAIRS, ITEMS], group=GROUP, kinds=KINDS)
+def customer_recommendations(shop: Workspace, run_id: str) -> Made:
     """A list for each known customer."""
-    shop = workspace.open()
-    if skip_reason(shop, "customer_recommendations"):
-        yield from skip_outputs(shop, "customer_recommendations")
-        return
     tables = [shop.table(name) for name in (PURCHASES, INTERACTIONS, PAIRS, ITEMS)]
-    frame = rec.recommend_for_customers(*tables, as_of=shop.as_of(), run_id=context.run_id)
-    yield from write_outputs(shop, {"customer_recommendations": frame})
+    frame, kept = rec.serve_customers(*tables, as_of=shop.as_of(), run_id=run_id, store=model_store(shop))
+    return Made({OF_CUSTOMERS: frame}, {OF_CUSTOMERS: {"model": kept.told()}})
 
 
-@dg.multi_asset(
-    specs=[served_spec("session_recommendations", [SESSIONS, ITEMS], GROUP, KINDS)], pool="warehouse"
-)
-def session_recommendations(
-    context: dg.AssetExecutionContext, workspace: WorkspaceResource
-) -> Iterator[dg.MaterializeResult]:
+@ml_assets(OF_SESSIONS, reads=[SESSIONS, ITEMS], group=GROUP, kinds=KINDS)
+def session_recommendations(shop: Workspace, run_id: str) -> Made:
     """Next items for warm sessions."""
-    shop = workspace.open()
-    if skip_reason(shop, "session_recommendations"):
-        yield from skip_outputs(shop, "session_recommendations")
-        return
-    frame = rec.recommend_for_sessions(
+    frame, kept = rec.serve_sessions(
         shop.table(SESSIONS),
         shop.table(ITEMS),
         as_of=shop.as_of(),
-        run_id=context.run_id,
+        run_id=run_id,
         time_zone=shop.shop.time_zone,
+        store=model_store(shop),
     )
-    yield from write_outputs(shop, {"session_recommendations": frame})
+    return Made({OF_SESSIONS: frame}, {OF_SESSIONS: {"model": kept.told()}})
 
 
-@dg.multi_asset(
-    specs=[served_spec("recommendation_accuracy", [SESSIONS, PURCHASES, INTERACTIONS, ITEMS], GROUP, KINDS)],
-    pool="warehouse",
+@ml_assets(
+    "recommendation_accuracy",
+    # the models come with their accuracy, so their steps go first and nothing is judged twice
+    reads=[f"ml.{OF_SESSIONS}", f"ml.{OF_CUSTOMERS}", SESSIONS, PURCHASES, INTERACTIONS, ITEMS],
+    group=GROUP,
+    kinds=KINDS,
 )
-def recommendation_accuracy(
-    context: dg.AssetExecutionContext, workspace: WorkspaceResource
-) -> Iterator[dg.MaterializeResult]:
+def recommendation_accuracy(shop: Workspace, run_id: str) -> Made | None:
     """Every recommender on held-out time, popularity among them."""
-    shop = workspace.open()
-    frame = _evaluate(shop, context.run_id)
-    if frame.empty:
-        yield from skip_outputs(shop, "recommendation_accuracy")
-        return
-    yield from write_outputs(shop, {"recommendation_accuracy": frame})
+    parts = [part for part in _accuracies(shop, run_id) if not part.empty]
+    if not parts:
+        return None
+    frame = pd.concat(parts, ignore_index=True)
+    return Made(
+        {"recommendation_accuracy": frame}, {"recommendation_accuracy": {"measured": measured(frame)}}
+    )
 
 
-def _evaluate(shop: Workspace, run_id: str) -> pd.DataFrame:
-    as_of = shop.as_of()
-    purchases, interactions, items = (shop.table(name) for name in (PURCHASES, INTERACTIONS, ITEMS))
-    parts = [
-        rec.evaluate_sessions(
-            shop.table(SESSIONS), as_of=as_of, run_id=run_id, time_zone=shop.shop.time_zone
-        ),
-        rec.evaluate_customers(purchases, interactions, items, as_of=as_of, run_id=run_id),
-        rec.evaluate_bundles(purchases, as_of=as_of, run_id=run_id),
-    ]
-    filled = [part for part in parts if not part.empty]
-    return pd.concat(filled, ignore_index=True) if filled else parts[0]
+def _accuracies(shop: Workspace, run_id: str) -> Iterator[pd.DataFrame]:
+    """The rows that the models' steps stored; where one kept nothing, it is judged here."""
+    as_of, store, zone = shop.as_of(), model_store(shop), shop.shop.time_zone
+    if not skip_reason(shop, OF_SESSIONS):
+        rows = rec.stored_accuracy(store, OF_SESSIONS)
+        if rows is None:
+            rows = rec.evaluate_sessions(shop.table(SESSIONS), as_of=as_of, run_id=run_id, time_zone=zone)
+        yield rows
+    if not skip_reason(shop, OF_CUSTOMERS):
+        rows = rec.stored_accuracy(store, OF_CUSTOMERS)
+        if rows is None:
+            tables = [shop.table(name) for name in (PURCHASES, INTERACTIONS, ITEMS)]
+            rows = rec.evaluate_customers(*tables, as_of=as_of, run_id=run_id)
+        yield rows
+    if not skip_reason(shop, "bundles"):
+        purchases = shop.table(PURCHASES)
+        kept = rec.keep_bundle_accuracy(purchases, as_of=as_of, run_id=run_id, store=store)
+        yield kept.model.accuracy

@@ -1,13 +1,8 @@
 """What to order, when and why; and what stands at risk."""
 
-from collections.abc import Iterator
-
-import dagster as dg
-
 from ml.replenishment import ReplenishmentParams, plan_replenishment
-from orchestration.needs import skip_reason
-from orchestration.outputs import served_spec, skip_outputs, write_outputs
-from orchestration.resources import WorkspaceResource
+from orchestration.ml_assets import Made, ml_assets
+from orchestration.workspace import Workspace
 
 GROUP = "replenishment"
 INPUTS = (
@@ -20,15 +15,9 @@ INPUTS = (
 TABLES = ("inventory_policies", "replenishment_orders", "stock_risks")
 
 
-@dg.multi_asset(specs=[served_spec(name, INPUTS, GROUP, {"python"}) for name in TABLES], pool="warehouse")
-def replenishment(
-    context: dg.AssetExecutionContext, workspace: WorkspaceResource
-) -> Iterator[dg.MaterializeResult]:
+@ml_assets(*TABLES, reads=INPUTS, group=GROUP, kinds={"python"})
+def replenishment(shop: Workspace, run_id: str) -> Made:
     """Policies, proposed orders and risks from the forecast of the protection period."""
-    shop = workspace.open()
-    if skip_reason(shop, "replenishment_orders"):
-        yield from skip_outputs(shop, *TABLES)
-        return
     totals, forecasts = (
         shop.lake.read("ml", name).to_pandas() for name in ("demand_forecast_totals", "demand_forecasts")
     )
@@ -42,11 +31,12 @@ def replenishment(
         as_of=shop.as_of(),
         period_days=shop.shop.demand_period_days,
         params=ReplenishmentParams(),
-        run_id=context.run_id,
+        run_id=run_id,
     )
-    frames = {
-        "inventory_policies": plan.policies,
-        "replenishment_orders": plan.orders,
-        "stock_risks": plan.risks,
-    }
-    yield from write_outputs(shop, frames)
+    return Made(
+        {
+            "inventory_policies": plan.policies,
+            "replenishment_orders": plan.orders,
+            "stock_risks": plan.risks,
+        }
+    )

@@ -20,7 +20,6 @@ CHECK = "served_rows_keep_the_contract"
         dg.AssetCheckSpec(CHECK, asset=["serving", contract.name], blocking=True, description=contract.grain)
         for contract in all_contracts("served")
     ],
-    pool="warehouse",
 )
 def served_contracts(workspace: WorkspaceResource) -> Iterator[dg.AssetCheckResult]:
     """Great Expectations suites made from the contracts, over the whole of each served table."""

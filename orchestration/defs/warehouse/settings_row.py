@@ -4,6 +4,7 @@ import dagster as dg
 
 from data_quality.contract import all_contracts
 from orchestration.resources import WorkspaceResource
+from orchestration.warehouse_lock import writing
 
 
 @dg.asset(
@@ -17,7 +18,8 @@ from orchestration.resources import WorkspaceResource
 def shop_settings(context: dg.AssetExecutionContext, workspace: WorkspaceResource) -> dg.MaterializeResult:
     """Time zone, currency, demand period and the last known day. One row per shop."""
     opened = workspace.open()
-    as_of = opened.bind(context.run_id)
+    with writing(opened.warehouse):
+        as_of = opened.bind(context.run_id)
     shop = opened.shop
     return dg.MaterializeResult(
         metadata={

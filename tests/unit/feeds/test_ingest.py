@@ -118,17 +118,22 @@ def test_an_unknown_column_is_ignored_and_reported_as_drift(world: Any, event: E
     assert "events: unknown column 'weather' is ignored" in drift
 
 
-def test_a_missing_column_stops_the_feed_and_names_file_column_and_remedy(world: Any, event: Event) -> None:
+def test_a_file_without_a_required_column_is_refused_and_the_others_load(world: Any, event: Event) -> None:
     world.send_events("2026-02-01.csv", event(1))
     world.send("events", "2026-02-02.csv", "event_id,visitor_id,occurred_at\ne2,v,2026-02-02\n")
     with pytest.raises(
         FeedError, match=r"2026-02-02.csv: line 1 lacks the column event_type .*Send the column"
     ):
         world.ingest("events")
-    assert not world.lake.exists("raw", "events")
-    assert world.ledger.loads("events") == []
+    assert world.rows("events", "event_id") == [("e1",)]
+    (load,) = world.ledger.loads("events")
+    assert (load.state, load.files) == ("done", 1)
+    assert "lacks the column event_type" in world.ledger.refusals("events")[0]
+    with pytest.raises(FeedError, match="lacks the column event_type"):
+        world.ingest("events")
     world.send_events("2026-02-02.csv", event(2))
-    assert world.ingest("events").accepted == 2
+    assert world.ingest("events").accepted == 1
+    assert world.ledger.refusals("events") == []
 
 
 def test_empty_files_and_headers_alone_bring_no_rows_and_are_reported(world: Any) -> None:
@@ -141,19 +146,31 @@ def test_empty_files_and_headers_alone_bring_no_rows_and_are_reported(world: Any
     assert world.ingest("events").skipped_reason
 
 
-@pytest.mark.parametrize(("n_bad", "fails"), [(5, False), (6, True)])
-def test_a_load_fails_closed_just_above_five_percent(
-    world: Any, event: Event, n_bad: int, fails: bool
+@pytest.mark.parametrize(
+    ("n_rows", "n_bad", "fails"),
+    [
+        (1000, 50, False),
+        (1000, 51, True),
+        # A few rows are chance, whatever their share; more than half of a load is not.
+        (100, 19, False),
+        (100, 20, True),
+        (10, 1, False),
+        (10, 5, False),
+        (10, 6, True),
+    ],
+)
+def test_a_load_fails_closed_just_above_five_percent_and_twenty_rows_or_half(
+    world: Any, event: Event, n_rows: int, n_bad: int, fails: bool
 ) -> None:
-    world.send_events("2026-02-01.csv", *(event(n, kind="x" if n < n_bad else "view") for n in range(100)))
+    world.send_events("2026-02-01.csv", *(event(n, kind="x" if n < n_bad else "view") for n in range(n_rows)))
     if not fails:
-        assert world.ingest("events").accepted == 95
+        assert world.ingest("events").accepted == n_rows - n_bad
         return
     with pytest.raises(
-        LoadRejected, match=r"6 of 100 rows .* 2026-02-01.csv line 2, field event_type"
+        LoadRejected, match=rf"{n_bad} of {n_rows} rows .* 2026-02-01.csv line 2, field event_type"
     ) as refused:
         world.ingest("events")
-    assert refused.value.report.by_rule == {"event_type_allowed": 6}
+    assert refused.value.report.by_rule == {"event_type_allowed": n_bad}
     assert not world.lake.exists("raw", "events")
     assert (world.folder / "quarantine" / "events" / "1.parquet").exists()
     assert [load.state for load in world.ledger.loads("events")] == ["rejected"]
@@ -169,18 +186,23 @@ def test_a_corrected_file_replaces_the_rejected_one(world: Any, event: Event) ->
 
 
 def test_the_limit_of_rejected_rows_is_the_sources(world: Any, event: Event) -> None:
-    world.options = ", max_rejected_ratio: 0.5"
-    world.send_events("2026-02-01.csv", event(1), event(2, kind="x"))
-    assert world.ingest("events").quarantined == 1
+    rows = [event(n, kind="x" if n < 30 else "view") for n in range(100)]
+    world.options = ", max_rejected_ratio: 0.29"
+    world.send_events("2026-02-01.csv", *rows)
+    with pytest.raises(LoadRejected):
+        world.ingest("events")
+    world.options = ", max_rejected_ratio: 0.29, min_rejected_rows: 31"
+    assert world.ingest("events").quarantined == 30
 
 
-def test_bytes_that_are_not_utf8_stop_the_feed_with_their_offset(world: Any, event: Event) -> None:
+def test_bytes_of_no_certain_encoding_refuse_their_file_with_the_offset(world: Any, event: Event) -> None:
     world.send_events("2026-02-01.csv", event(1))
     bad = world.send("events", "2026-02-02.csv", "event_id,sku\ne1,杯".encode("gb18030"))
     with pytest.raises(LandingError, match=r"2026-02-02.csv: byte 16 is not valid UTF-8.*encoding"):
         world.ingest("events")
+    assert world.rows("events", "event_id") == [("e1",)]
     bad.unlink()
-    assert world.ingest("events").accepted == 1
+    assert world.ingest("events").skipped_reason == "nothing new has arrived"
 
 
 @pytest.mark.parametrize("encoding", ["gb18030", "utf-16", "utf-8-sig", "cp1252"])
@@ -211,9 +233,9 @@ def test_unfinished_transfers_are_left_for_next_time(world: Any, event: Event) -
 def test_a_file_that_changes_while_it_is_read_is_left(
     world: Any, event: Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import feeds.landing
+    import feeds.taking
 
-    path, copy = world.send_events("2026-02-01.csv", event(1)), feeds.landing._copy
+    path, copy = world.send_events("2026-02-01.csv", event(1)), feeds.taking._written
 
     def copy_while_it_grows(*arguments: Any) -> tuple[str, int]:
         outcome = copy(*arguments)
@@ -221,7 +243,7 @@ def test_a_file_that_changes_while_it_is_read_is_left(
             growing.write(event(2) + "\n")
         return outcome
 
-    monkeypatch.setattr(feeds.landing, "_copy", copy_while_it_grows)
+    monkeypatch.setattr(feeds.taking, "_written", copy_while_it_grows)
     source = world.shop.sources_of("events")[0]
     assert land_source(source, world.folder, world.ledger).unfinished == 1
     monkeypatch.undo()

@@ -22,9 +22,9 @@ from ml.recommendations import (
     similar_items,
 )
 from ml.recommendations.customer_candidates import DEFAULTS as CANDIDATES
-from ml.recommendations.customer_candidates import repeat_ratios
 from ml.recommendations.customer_ranker import mean_average_precision
 from ml.recommendations.metrics import average_precision_at
+from ml.recommendations.repeats import repeat_ratios
 from ml.recommendations.similar import SimilarParams, covisit_scores
 
 
@@ -246,8 +246,8 @@ class TestCustomers:
         items = pd.DataFrame({"sku": ["tea", "tv"], "category_id": ["food", "screens"]})
         skus = np.array(["tea", "tv"])
         # After k's first day: two of two teas and none of one TV were repeats, two of three overall.
-        pulled = repeat_ratios(bought, items, skus, CANDIDATES)
         weight = CANDIDATES.repeat_prior
+        pulled = repeat_ratios(bought, items, skus, default=0.1, prior=weight)
         assert pulled == pytest.approx(
             [(2 + weight * 2 / 3) / (2 + weight), (0 + weight * 2 / 3) / (1 + weight)]
         )

@@ -1,3 +1,4 @@
+{{ config(materialized='view') }}  -- its rows are stored once, as fct_order_lines
 with
 
 lines as (select * from {{ ref('int_order_lines_netted') }}),

@@ -51,16 +51,6 @@ whole_order as (
     where refunds.line_number is null and refunds.sku is null
 ),
 
-line_capacity as (
-    select
-        lines.order_id,
-        lines.line_number,
-        lines.units - least(lines.units, coalesce(sum(named_line.units), 0)) as free_units
-    from lines
-    left join named_line on lines.order_id = named_line.order_id and lines.line_number = named_line.line_number
-    group by lines.order_id, lines.line_number, lines.units
-),
-
 candidates as (
     select
         refunds.refund_id,
@@ -91,18 +81,9 @@ candidates as (
     where refunds.order_id is null
 ),
 
-taken_0 as (
-    select
-        refund_id,
-        order_id,
-        line_number,
-        units,
-        match_rule
-    from candidates
-    where false
-),
-
 -- three rounds leave 0 contended refunds open in the data sets measured; what is left is reported as unmatched
+{{ refund_matching_start() }},
+
 {{ refund_matching_round(1) }},
 
 {{ refund_matching_round(2) }},
@@ -117,39 +98,7 @@ matched as (
     select * from taken_3
 ),
 
-weighted as (
-    select
-        refunds.refund_id,
-        refunds.refund_kind,
-        refunds.refunded_at,
-        refunds.refunded_date,
-        refunds.refund_amount as total_refund_amount,
-        refunds.currency,
-        refunds.reason,
-        matched.line_number,
-        coalesce(matched.order_id, refunds.order_id) as order_id,
-        coalesce(matched.match_rule, 'unmatched') as match_rule,
-        coalesce(matched.units, 0) as units,
-        case
-            when sum(lines.line_amount) over whole_refund > 0 then lines.line_amount
-            else 1
-        end as weight
-    from refunds
-    left join matched on refunds.refund_id = matched.refund_id
-    left join lines on matched.order_id = lines.order_id and matched.line_number = lines.line_number
-    window whole_refund as (partition by refunds.refund_id)
-),
-
--- the shares of a refund over several lines are rounded on the running total, so that they add up to the cent
-shared as (
-    select
-        *,
-        sum(weight) over (
-            partition by refund_id order by line_number rows between unbounded preceding and current row
-        ) as running_weight,
-        sum(weight) over (partition by refund_id) as total_weight
-    from weighted
-)
+{{ refund_shares() }}
 
 select
     refund_id,

@@ -1,3 +1,4 @@
+{{ config(materialized='dirty_days', feed='stock_levels', day='stock_date') }}
 with
 
 stock_levels as (select * from {{ ref('stg_shop__stock_levels') }})

@@ -1,40 +1,10 @@
+-- The contract of this table names its columns and their order.
 with
 
 lines as (select * from {{ ref('int_order_lines_converted') }})
 
 select
-    order_id,
-    line_number,
-    customer_id,
-    sku,
-    title,
-    line_kind,
-    location_id,
-    channel,
-    shipping_country,
-    ordered_at,
-    ordered_date,
-    order_status,
-    is_order_cancelled,
-    promotion_id,
-    units,
-    cancelled_units,
-    returned_units,
-    demand_units,
-    net_units,
-    unit_price_amount,
-    gross_amount,
-    discount_amount,
-    refund_amount,
+    *,
     cast(gross_amount - discount_amount - refund_amount as decimal(18, 2)) as net_amount,
-    tax_amount,
-    currency,
-    exchange_rate,
-    is_rate_missing,
-    shop_gross_amount,
-    shop_discount_amount,
-    shop_refund_amount,
-    cast(shop_gross_amount - shop_discount_amount - shop_refund_amount as decimal(18, 2)) as shop_net_amount,
-    shop_demand_amount,
-    shop_currency
+    cast(shop_gross_amount - shop_discount_amount - shop_refund_amount as decimal(18, 2)) as shop_net_amount
 from lines

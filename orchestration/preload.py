@@ -1,0 +1,31 @@
+"""What the server of step processes imports and reads before it is forked. Nothing is decided here.
+
+Nothing that starts threads when imported may be touched: a fork would lose them.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+
+from data_quality.suites import warm_up
+from orchestration.dbt_runs import parsed_project
+from orchestration.executor import main_job
+
+OPENED_BY_EACH_STEP = (
+    "dagster._core.storage.runs",
+    "dagster._core.storage.schedules",
+    "dagster._core.storage.local_compute_log_manager",
+    "orchestration.cli",
+    "orchestration.event_log",
+)
+"""What opening the run's storage imports, and the command itself, which each process looks at again."""
+
+main_job()
+parsed_project()
+warm_up()
+for name in OPENED_BY_EACH_STEP:
+    importlib.import_module(name)
+# What is here stays: a collector that does not visit it leaves its memory shared with the forked processes.
+gc.collect()
+gc.freeze()
