@@ -24,6 +24,7 @@ $(MARK): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m orchestration.prepare
+	$(BIN)/python -m transforms.warm
 	@touch $(MARK)
 
 demo: $(MARK)  ## Simulate a shop, run the main job on it, say where the results are

@@ -12,7 +12,9 @@ MODULES = (
     "benchmarks.vn2_replay",
     "benchmarks.session_recommendations",
     "benchmarks.order_priority",
+    "benchmarks.ingestion",
     "benchmarks.webhook_receiver",
+    "benchmarks.publishing",
     "benchmarks.report",
 )
 

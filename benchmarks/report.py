@@ -3,53 +3,25 @@
 # ruff: noqa: E501  (sentences of the page it writes are kept whole)
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from benchmarks.pipeline import LIMITS
+from benchmarks.report_services import ingestion, publishing, spark_ladder, webhook
+from benchmarks.report_tables import read_results, table_of, where_measured
 
 ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "results.md"
 
 
 def main() -> None:
     """Write the page."""
     parts = [_head(), _pipeline(), _forecasts(), _replay(), _sessions(), _priorities()]
+    parts += [ingestion(), webhook(), publishing(), spark_ladder()]
     PAGE.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
     print(f"wrote {PAGE.relative_to(ROOT)}")
-
-
-def _read(name: str) -> Any:
-    path = RESULTS / f"{name}.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    lines = ["| " + " | ".join(header) + " |", "|---" * len(header) + "|"]
-    return "\n".join(lines + ["| " + " | ".join(map(_cell, row)) + " |" for row in rows])
-
-
-def _cell(value: object) -> str:
-    if value is None or value != value:
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else ""
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
-
-
-def _where(machine: dict[str, Any]) -> str:
-    versions = ", ".join(
-        f"{name} {machine['versions'][name]}" for name in ("dagster", "dbt-core", "duckdb", "pyspark")
-    )
-    load = machine["load_average"][0]
-    return f"Measured {machine['date'][:16]} UTC, {machine['cores']} cores, {machine['memory_gb']} GB, load {load}, {versions}."
 
 
 def _head() -> str:
@@ -60,7 +32,7 @@ def _head() -> str:
 
 
 def _pipeline() -> str:
-    measured = _read("pipeline")
+    measured = read_results("pipeline")
     if not measured:
         return ""
     rows = []
@@ -77,9 +49,9 @@ def _pipeline() -> str:
                     told["machine"]["load_average"][0],
                 )
             )
-    text = ["## The main job on four shops", _where(measured[rows[0][0]]["machine"])]
-    text.append(_table(["shop", "seconds", "limit", "", "peak memory, MB", "load before"], rows))
-    start_up = _read("start_up")
+    text = ["## The main job on four shops", where_measured(measured[rows[0][0]]["machine"])]
+    text.append(table_of(["shop", "seconds", "limit", "", "peak memory, MB", "load before"], rows))
+    start_up = read_results("start_up")
     if start_up:
         text.append(
             f"Loading the code location takes {start_up['median_seconds']} s (median of {len(start_up['runs'])}; limit 10 s)."
@@ -97,9 +69,9 @@ def _shop(name: str, told: dict[str, Any]) -> list[str]:
     text = [
         f"### {name}",
         "Rows in, all loads so far:",
-        _table(["feed", "read", "accepted", "deduplicated", "quarantined", "filtered"], rows_in),
+        table_of(["feed", "read", "accepted", "deduplicated", "quarantined", "filtered"], rows_in),
     ]
-    text += ["Rows out:", _table(["published table", "rows"], rows_out)]
+    text += ["Rows out:", table_of(["published table", "rows"], rows_out)]
     text += ["Slowest steps: " + ", ".join(f"{step} {seconds:.0f} s" for step, seconds in slowest) + "."]
     if told["forecasts"]:
         rows = [
@@ -108,7 +80,7 @@ def _shop(name: str, told: dict[str, Any]) -> list[str]:
         ]
         text += [
             "Backtest of the forecasts, mean of the origins:",
-            _table(["model", "WAPE a period", "WAPE of the window's sum", "bias", ""], rows),
+            table_of(["model", "WAPE a period", "WAPE of the window's sum", "bias", ""], rows),
         ]
     if told["recommendations"]:
         kept = [
@@ -120,16 +92,16 @@ def _shop(name: str, told: dict[str, Any]) -> list[str]:
         if rows:
             text += [
                 "Backtest of the recommendations:",
-                _table(["surface", "metric", "model", "value", ""], rows),
+                table_of(["surface", "metric", "model", "value", ""], rows),
             ]
     return text
 
 
 def _forecasts() -> str:
-    measured = _read("forecast_accuracy")
+    measured = read_results("forecast_accuracy")
     if not measured:
         return ""
-    text = ["## Forecasts beside their peers", _where(measured["machine"])]
+    text = ["## Forecasts beside their peers", where_measured(measured["machine"])]
     for name, table in pd.DataFrame(measured["rows"]).groupby("data", sort=False):
         means = (
             table.drop(columns=["data", "origin"])
@@ -140,7 +112,7 @@ def _forecasts() -> str:
         origins = ", ".join(table["origin"].unique())
         text.append(f"### {name}: mean of the origins {origins}")
         rows = [(model, *map(float, row)) for model, row in means.iterrows()]
-        text.append(_table(["model", *means.columns], rows))
+        text.append(table_of(["model", *means.columns], rows))
     text.append(
         "`wape_28` (or `_3`, `_8`) is the error of the sum over that many periods, which is what ordering uses. "
         "How settings were chosen, and what was seen before, is told in [forecasting](forecasting.md)."
@@ -149,7 +121,7 @@ def _forecasts() -> str:
 
 
 def _replay() -> str:
-    measured = _read("vn2_replay")
+    measured = read_results("vn2_replay")
     if not measured:
         return ""
     table = pd.DataFrame(measured["rows"])
@@ -159,15 +131,15 @@ def _replay() -> str:
     return "\n\n".join(
         [
             "## Replenishment on VN2: cost of replayed windows",
-            _where(measured["machine"]),
-            _table(["policy", *wide.columns], rows),
+            where_measured(measured["machine"]),
+            table_of(["policy", *wide.columns], rows),
             "Weeks 3 to 8 of each window, 0.2 a unit left and 1.0 a unit lost; see [replenishment](replenishment.md).",
         ]
     )
 
 
 def _sessions() -> str:
-    measured = _read("session_recommendations")
+    measured = read_results("session_recommendations")
     if not measured:
         return ""
     figures = measured["figures"]
@@ -178,13 +150,13 @@ def _sessions() -> str:
         f"time, ranked over all items known before; {measured['n_unknown_steps']:,} clicks on unknown items left out. "
         "With one next item, the hit rate at 20 is the P@20 of the session literature."
     )
-    text = ["## Session recommendations on RetailRocket", _where(measured["machine"])]
-    text += [_table(["model", "P@20", "MRR@20", "NDCG@20", "coverage@20", "fit, s"], rows), note]
+    text = ["## Session recommendations on RetailRocket", where_measured(measured["machine"])]
+    text += [table_of(["model", "P@20", "MRR@20", "NDCG@20", "coverage@20", "fit, s"], rows), note]
     return "\n\n".join(text)
 
 
 def _priorities() -> str:
-    measured = _read("order_priority")
+    measured = read_results("order_priority")
     if not measured:
         return ""
     runs = pd.DataFrame(measured["runs"])
@@ -200,8 +172,8 @@ def _priorities() -> str:
     return "\n\n".join(
         [
             "## Order priorities on the simulated floor",
-            _where(measured["machine"]),
-            _table(header, rows),
+            where_measured(measured["machine"]),
+            table_of(header, rows),
             f"Mean of {n_seeds} seeds; capacities are overloaded, tight and roomy. The world and which policy is served are told in "
             "[priority](priority.md).",
         ]

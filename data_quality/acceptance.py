@@ -18,13 +18,14 @@ import pyarrow as pa
 
 from data_quality.acceptance_drift import DriftModes, drift_cast, drift_rules, variants
 from data_quality.acceptance_duplicates import judge_duplicates
-from data_quality.acceptance_rules import Rule, literal, quoted
+from data_quality.acceptance_quarantine import fill_quarantine, masked_row
+from data_quality.acceptance_rules import Rule, quoted
+from data_quality.acceptance_scan import Scan, ScanFailed
 from data_quality.contract import Contract
 from data_quality.forgotten import NOBODY, Forgotten, leave_out_forgotten
 from data_quality.free_text import free_text_columns, mask_free_text
 
 EXAMPLES = 5
-_MASK_WIDTH = 40
 
 # Gives the Parquet files of the stored table whose rows may share keys with months YYYY-MM (all, when None).
 ExistingFiles = Callable[[Sequence[str] | None], Sequence[str]]
@@ -60,31 +61,46 @@ def accept(
     modes: DriftModes | None = None,
     unknown: Sequence[str] = (),
     nested: bool = False,
+    scan: Scan | None = None,
 ) -> Acceptance:
     """Judge the rows of relation ``candidates`` and leave relations ``accepted`` and ``quarantined``.
 
     Candidates have any of the contract's columns as text or typed, ``_file_id``, ``_line`` and optionally
     ``_filtered`` (why the contract leaves the row out). A relation ``rejects`` (_file_id, _line, rule,
     message, raw) is added to the quarantine where it exists. Personal columns are replaced by a keyed hash,
-    rows of ``forgotten`` customers are left out or unlinked, personal data in free text is masked (``countries`` say whose phone numbers are known without a country
-    code); ``now`` bounds what has happened.
+    rows of ``forgotten`` customers are left out or unlinked, personal data in free text is masked
+    (``countries`` say whose phone numbers are known without a country code); ``now`` bounds what has
+    happened. A ``scan`` says what is known of candidates that are read while they are judged; ``ScanFailed``
+    when that does not hold after all.
     """
     con.execute("set TimeZone = 'UTC'")
     modes = modes or DriftModes()
     rules, kept_aside = drift_rules(contract, modes, unknown, nested), variants(contract, modes, unknown)
     con.execute("set variable acceptance_now = ?::timestamptz", [now])
-    con.execute(_judge_sql(con, contract, candidates, rules, modes, unknown, nested))
+    if scan and not scan.has_nul:
+        rules = [rule for rule in rules if not rule.name.endswith("_contains_nul")]
+    judging = _judge_sql(
+        con,
+        contract,
+        candidates,
+        rules,
+        modes,
+        unknown,
+        trimmed=bool(scan and scan.is_trimmed),
+        nested=nested,
+    )
+    line = _judged_lines(con, judging, scan)
     leave_out_forgotten(con, contract, forgotten, key)
     _hash_personal(con, contract, key)
     mask_free_text(con, "judged", (*free_text_columns(contract), *kept_aside), countries)
     kept = ", ".join(quoted(name) for name in (*contract.column_names, *kept_aside))
     con.execute(
-        f"create temp view clean as select {kept}, _file_id, _line, rowid as row_id from judged "
+        f"create temp view clean as select {kept}, _file_id, {line} as _line, rowid as row_id from judged "
         "where _rule is null and _filtered is null"
     )
     judge_duplicates(con, contract, existing(_months(con, contract)))
     con.execute(_accepted_sql(con, contract))
-    _quarantine(con, contract, rules)
+    fill_quarantine(con, contract, rules, line)
     return replace(_counts(con), variants=_filled(con, list(kept_aside)))
 
 
@@ -92,6 +108,18 @@ def pseudonym(value: str, kind: str, key: bytes) -> str:
     """The keyed hash that stands for a personal value: HMAC-SHA-256, hex, one domain a kind of data."""
     text = value.strip().casefold() if kind == "email" else value.strip()
     return hmac.new(key, f"shopwright:{kind}:".encode() + text.encode(), hashlib.sha256).hexdigest()
+
+
+def _judged_lines(con: duckdb.DuckDBPyConnection, judging: str, scan: Scan | None) -> str:
+    """Create table ``judged``; gives the line of each of its rows, as SQL."""
+    if scan is None:
+        con.execute(judging)
+        return "_line"
+    try:
+        con.execute(judging)
+    except duckdb.Error as broken:
+        raise ScanFailed(str(broken)) from broken
+    return scan.settle()
 
 
 def _filled(con: duckdb.DuckDBPyConnection, names: list[str]) -> tuple[str, ...]:
@@ -110,7 +138,9 @@ def _judge_sql(
     rules: list[Rule],
     modes: DriftModes,
     unknown: Sequence[str],
+    *,
     nested: bool,
+    trimmed: bool,
 ) -> str:
     described = con.execute(f"describe {candidates}").fetchall()
     types = {row[0]: row[1] for row in described}
@@ -119,6 +149,8 @@ def _judge_sql(
         column = quoted(c.name)
         if c.name not in types:
             given.append(f"null::varchar as {quoted('g_' + c.name)}")
+        elif types[c.name] == "VARCHAR" and trimmed:
+            given.append(f"{column} as {quoted('g_' + c.name)}")
         elif types[c.name] == "VARCHAR":
             given.append(f"nullif(trim({column}), '') as {quoted('g_' + c.name)}")
         else:
@@ -129,7 +161,7 @@ def _judge_sql(
     filtered = "_filtered" if "_filtered" in types else "null::varchar"
     rule = " ".join(f"when {r.condition} then {i}" for i, r in enumerate(rules))
     bad = " ".join(f"when {i} then {quoted('g_' + r.field)}" for i, r in enumerate(rules))
-    row = _masked_row(contract, "g_")
+    row = masked_row(contract, "g_")
     names = ", ".join(quoted(c) for c in contract.column_names)
     return f"""
         create temp table judged as
@@ -145,20 +177,6 @@ def _judge_sql(
             )
         )
     """
-
-
-def _masked(value: str) -> str:
-    return f"left({value}, 2) || repeat('*', least(greatest(length({value}) - 2, 0), {_MASK_WIDTH}))"
-
-
-def _masked_row(contract: Contract, prefix: str) -> str:
-    """The whole row as JSON, values masked; of personal ones it only says that there was one."""
-    fields = []
-    for column in contract.columns:
-        value = f"{quoted(prefix + column.name)}::varchar"
-        hidden = f"case when {value} is not null then '***' end"
-        fields.append(f"{quoted(column.name)} := {hidden if column.personal else _masked(value)}")
-    return f"to_json(struct_pack({', '.join(fields)}))::varchar"
 
 
 def _hash_personal(con: duckdb.DuckDBPyConnection, contract: Contract, key: bytes) -> None:
@@ -197,38 +215,6 @@ def _accepted_sql(con: duckdb.DuckDBPyConnection, contract: Contract) -> str:
     judged = con.execute("select count(*) from verdicts").fetchone()
     wanted = "where row_id not in (select row_id from verdicts)" if judged and judged[0] else ""
     return f"create temp view accepted as select * exclude (row_id){extra} from clean {wanted}"
-
-
-def _quarantine(con: duckdb.DuckDBPyConnection, contract: Contract, rules: list[Rule]) -> None:
-    has_rejects = con.execute("select count(*) from duckdb_tables() where table_name = 'rejects'").fetchone()
-    personal = {c.name for c in contract.columns if c.personal}
-    listed = ", ".join(
-        f"({i}, {literal(r.name)}, {literal(r.field)}, {literal(r.message)}, {r.field in personal})"
-        for i, r in enumerate(rules)
-    )
-    key = " || '/' || ".join(f"coalesce({quoted(k)}::varchar, '')" for k in contract.key)
-    rejected = f"select _file_id, _line, null, rule, message, {_masked('raw')}, null from rejects union all"
-    con.execute(
-        f"""
-        create temp table quarantined (
-            _file_id bigint, _line bigint, field varchar, rule varchar, message varchar, value varchar,
-            masked_row varchar
-        );
-        insert into quarantined
-        {rejected if has_rejects and has_rejects[0] else ""}
-        select
-            _file_id, _line, r.field, r.name, r.message,
-            case when r.personal then '***' else {_masked("_bad")} end, _row
-        from judged join (values {listed}) r(i, name, field, message, personal) on _rule = r.i
-        union all
-        select
-            _file_id, _line, {literal(", ".join(contract.key))}, 'key_conflict',
-            'the key was seen before with other values; the first one is kept', {_masked(f"({key})")},
-            {_masked_row(contract, "")}
-        from clean join verdicts using (row_id) where verdict = 'key_conflict'
-        order by all
-        """
-    )
 
 
 def _counts(con: duckdb.DuckDBPyConnection) -> Acceptance:

@@ -1,106 +1,164 @@
-"""Watching a series of loads: is today's number of rows usual, and is the newest data recent enough?
+"""Watching tables day by day: are rows, age, gaps and values what the days before lead to expect?
 
-Judges numbers that the caller has counted; reads no table. A monitor warns, it never blocks.
+Judges figures that were measured elsewhere (see ``watched``); reads no table. A monitor warns, it never
+blocks.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from statistics import median
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from data_quality.monitor_scales import SCALES, Scale
 
 _MAD_TO_SD = 1.4826
+# The expectation is a median of few days and scatters itself: an error is wider than the day's own noise.
+_NOISE_OF_EXPECTED = 1.15
+VERSION = "monitors-1"
+
+Days = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class VolumeParams:
-    """How unusual a day must be: beyond ``z_limit`` standard deviations and ``min_change_ratio`` of change.
+class MonitorParams:
+    """How unusual a day must be, and what it is compared with.
 
-    The usual number of a weekday is the median of its last ``weeks`` occurrences, moved by the level of the
-    last ``level_days`` days, so that growth and season are followed.
+    A weekday's usual value is the median of its last ``weeks`` occurrences, moved by how the last
+    ``level_days`` compare with theirs, so that growth and season are followed. Its scatter is that of the
+    errors which this rule made on the last ``spread_days``. A day is unusual beyond ``z_limit`` such standard
+    deviations, if the change also matters (``monitor_scales`` says from when); for too few rows
+    ``z_limit_of_loss`` is enough, as rows get lost more often than they are invented. Days with an event of
+    the calendar teach nothing; they are judged with ``event_factor`` times the scatter, and their rows may be
+    up to ``event_change_ratio`` times more or fewer.
     """
 
     weeks: int = 8
     level_days: int = 14
+    spread_days: int = 56
     z_limit: float = 3.5
-    min_change_ratio: float = 0.2
+    z_limit_of_loss: float = 2.5
     min_history_days: int = 28
+    event_factor: float = 2.0
+    event_change_ratio: float = 4.0
+
+    @property
+    def history_days(self) -> int:
+        """Days before a judged one that have a say in it."""
+        return self.weeks * 7 + self.level_days + self.spread_days
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """Whether a figure is usual, and why; ``expected`` is None where there is too little history to say."""
+class Series:
+    """One figure of one table on consecutive days; ``nan`` where it could not be measured.
 
-    is_usual: bool
-    observed: float
-    expected: float | None
-    reason: str
+    ``noise`` is the standard deviation that chance alone gives the figure on its scale (``monitor_scales``).
+    """
+
+    table_name: str
+    monitor: str
+    measure: str
+    values: Days
+    noise: Days
+    event_days: frozenset[date] = field(default_factory=frozenset)
 
 
-def judge_volume(counts: Mapping[date, int], day: date, params: VolumeParams | None = None) -> Verdict:
-    """Compare a day's rows with what the days before it led to expect; ``counts`` includes the day."""
-    params = params or VolumeParams()
-    observed = counts[day]
-    history = {known: rows for known, rows in counts.items() if known < day}
-    if len(history) < params.min_history_days:
-        return Verdict(True, observed, None, f"only {len(history)} days of history; no judgement yet")
-    usual = _weekday_median(history, day, params.weeks)
-    if not usual:
-        return Verdict(True, observed, None, "this weekday has no rows before; no judgement yet")
-    ratios = _ratios(history, day, params)
-    expected = _expected(ratios, usual, day, params.level_days)
-    spread = _spread(history, ratios, day, params)
-    change = observed / expected - 1
-    z = (math.log1p(observed) - math.log1p(expected)) / spread
-    unusual = abs(z) > params.z_limit and abs(change) > params.min_change_ratio
-    reason = (
-        f"{observed} rows, {change:+.0%} against an expected {expected:.0f} ({z:+.1f} standard deviations)"
+def judge(
+    series: Collection[Series], first: date, n_judged: int, params: MonitorParams | None = None
+) -> pd.DataFrame:
+    """A reading of each of the last ``n_judged`` days of every series; all series start on ``first``.
+
+    Columns are ``READING_COLUMNS``. The state is usual, unusual, or not_judged (too little history or rows).
+    """
+    params = params or MonitorParams()
+    readings = [_judge_one(one, first, n_judged, params) for one in series]
+    return pd.concat(readings, ignore_index=True) if readings else pd.DataFrame(columns=READING_COLUMNS)
+
+
+READING_COLUMNS = (
+    "table_name", "monitor", "measure", "reading_date", "observed_value", "expected_value", "lower_value",
+    "upper_value", "deviations", "state",
+)  # fmt: skip
+
+
+def _judge_one(one: Series, first: date, n_judged: int, params: MonitorParams) -> pd.DataFrame:
+    dates = pd.date_range(first, periods=len(one.values)).date
+    is_event = np.array([day in one.event_days for day in dates])
+    scale = SCALES[one.monitor]
+    if one.monitor == "freshness":
+        expected, lower, upper, spread = _freshness_limits(one.values, params)
+    else:
+        expected, lower, upper, spread = _limits(one, scale, is_event, params)
+    observed = scale.forward(one.values)
+    judged = ~np.isnan(expected) & ~np.isnan(observed)
+    outside = judged & ((observed > upper) | ((observed < lower) if scale.both_sides else False))
+    readings = pd.DataFrame(
+        {
+            "table_name": one.table_name,
+            "monitor": one.monitor,
+            "measure": one.measure,
+            "reading_date": dates,
+            "observed_value": one.values,
+            "expected_value": scale.back(expected),
+            "lower_value": scale.back(lower) if scale.both_sides else np.nan,
+            "upper_value": scale.back(upper),
+            "deviations": np.where(judged, (observed - expected) / spread, np.nan),
+            "state": np.where(outside, "unusual", np.where(judged, "usual", "not_judged")),
+        }
     )
-    return Verdict(not unusual, observed, expected, reason)
+    return readings[~np.isnan(one.values)].loc[lambda rows: rows["reading_date"] >= dates[-n_judged]]
 
 
-def judge_freshness(newest: datetime | None, now: datetime, allowed: timedelta) -> Verdict:
-    """Whether the newest record is no older than allowed; hours in the verdict. Both times have a zone."""
-    limit = allowed.total_seconds() / 3600
-    if newest is None:
-        return Verdict(False, math.inf, limit, "there is no record at all")
-    age = (now - newest).total_seconds() / 3600
-    return Verdict(age <= limit, age, limit, f"newest record is {age:.1f} hours old, {limit:.1f} are allowed")
+def _limits(
+    one: Series, scale: Scale, is_event: npt.NDArray[np.bool_], params: MonitorParams
+) -> tuple[Days, Days, Days, Days]:
+    """Expected value of each day, the limits within which it is usual, and its scatter, all on the scale."""
+    values = scale.forward(one.values)
+    learnt = np.where(is_event, np.nan, values)
+    # what a weekday adds to its week, and the level that the last days have without it
+    weekday = trailing_median(
+        learnt - trailing_median(learnt, range(7)), [7 * week for week in range(1, params.weeks + 1)]
+    )
+    expected = weekday + trailing_median(learnt - weekday, range(1, params.level_days + 1))
+    errors = np.abs(np.where(is_event, np.nan, values - expected))
+    scatter = _MAD_TO_SD * np.nan_to_num(trailing_median(errors, range(1, params.spread_days + 1)))
+    spread = np.fmax(np.fmax(scatter, _NOISE_OF_EXPECTED * one.noise), scale.least_spread)
+    known = np.cumsum(~np.isnan(learnt)) - ~np.isnan(learnt)
+    expected[(known < params.min_history_days) | (scale.back(expected) < scale.least_expected)] = np.nan
+    factor = spread * np.where(is_event, params.event_factor, 1.0)
+    room = np.where(is_event & (one.monitor == "volume"), np.log(params.event_change_ratio), 0.0)
+    z_below = params.z_limit_of_loss if one.monitor == "volume" else params.z_limit
+    # what rests on some days may rest on a holiday
+    room_below = np.where(is_event, np.inf, 0.0) if (one.values == 0).any() else room
+    lower, upper = expected - factor * z_below - room_below, expected + factor * params.z_limit + room
+    low, high = scale.matters(expected)
+    return expected, np.fmin(lower, low), np.fmax(upper, high), spread
 
 
-def _expected(ratios: Mapping[date, float], usual: float, day: date, level_days: int) -> float:
-    """The weekday's median, moved by how the days just before compare with their own weekdays' medians."""
-    recent = [ratios[d] for back in range(1, level_days + 1) if (d := day - timedelta(days=back)) in ratios]
-    return usual * (median(recent) if recent else 1.0)
+def _freshness_limits(ages: Days, params: MonitorParams) -> tuple[Days, Days, Days, Days]:
+    """A table may be as old as it has been before, in the days that have a say; and a day."""
+    oldest = np.full(len(ages), np.nan)
+    for day in range(params.min_history_days, len(ages)):
+        now = 0 if np.isnan(ages[day]) else int(ages[day])  # the days of the present gap do not excuse it
+        before = ages[max(0, day - params.history_days) : max(day - now, 0)]
+        if not np.isnan(before).all():
+            oldest[day] = np.nanmax(before)
+    upper = np.fmax(oldest, 1.0)
+    upper[np.isnan(oldest)] = np.nan
+    return oldest, np.zeros(len(ages)), upper, np.ones(len(ages))
 
 
-def _weekday_median(history: Mapping[date, int], day: date, weeks: int) -> float | None:
-    same = [history[d] for w in range(1, weeks + 1) if (d := day - timedelta(weeks=w)) in history]
-    return median(same) if same else None
-
-
-def _ratios(history: Mapping[date, int], day: date, params: VolumeParams) -> dict[date, float]:
-    """Rows of each recent day over the median of its weekday before it."""
-    ratios = {}
-    for back in range(1, params.weeks * 7 + params.level_days + 1):
-        known = day - timedelta(days=back)
-        usual = _weekday_median(history, known, params.weeks)
-        if known in history and usual:
-            ratios[known] = history[known] / usual
-    return ratios
-
-
-def _spread(
-    history: Mapping[date, int], ratios: Mapping[date, float], day: date, params: VolumeParams
-) -> float:
-    """Robust standard deviation of the errors this rule made on the days before; at least counting noise."""
-    errors = []
-    for back in range(1, params.weeks * 7 + 1):
-        known = day - timedelta(days=back)
-        if known in ratios:
-            level = _expected(ratios, 1.0, known, params.level_days)
-            errors.append(abs(math.log(max(ratios[known], 1e-3) / max(level, 1e-3))))
-    noise = 1 / math.sqrt(1 + median(history.values()))
-    return max(_MAD_TO_SD * median(errors or [0.0]), noise, 0.01)
+def trailing_median(values: Days, days_back: Collection[int]) -> Days:
+    """For each day the median of the values so many days before it, of those known; ``nan`` without any."""
+    stacked = np.full((len(days_back), len(values)), np.nan)
+    for row, back in enumerate(days_back):
+        stacked[row, back:] = values[: max(len(values) - back, 0)]
+    ordered = np.sort(stacked, axis=0)  # nan go last
+    known = (~np.isnan(ordered)).sum(axis=0)
+    columns = np.arange(len(values))
+    middle = (ordered[(known - 1) // 2, columns] + ordered[known // 2 % len(days_back), columns]) / 2
+    return np.where(known > 0, middle, np.nan)

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from data_quality.acceptance_drift import DriftModes
 from data_quality.acceptance_rules import quoted
+from data_quality.acceptance_scan import Scan
 from data_quality.contract import Contract, load_contract
 from feeds.dialect import Dialect, FeedMapping, load_dialect
 from feeds.ledger_rows import LandedFile
@@ -22,8 +23,9 @@ from feeds.reading import read_shape
 from feeds.refusals import RefusedFile
 from feeds.report import ConservationError, FeedError
 from feeds.shape_drift import settle_columns
-from feeds.shape_tables import BatchFile, ShapeRead, create_rejects
+from feeds.shape_tables import BatchFile, ShapeRead, count, create_rejects
 from feeds.shop import Shop, Source
+from feeds.straight import Straight, open_straight
 from feeds.vault import Vault
 
 _QUARTER_HOUR = 900_000_000
@@ -47,6 +49,19 @@ class Batch:
     modes: DriftModes = field(default_factory=DriftModes)
     nested: bool = False
     refused: list[RefusedFile] = field(default_factory=list)
+    straight: Straight | None = None
+
+    @property
+    def scan(self) -> Scan | None:
+        """What acceptance is told, where the rows are read while they are judged."""
+        return self.straight.scan if self.straight else None
+
+    def count_straight(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Take over what a scan has told, once its rows are judged."""
+        if self.straight:
+            _add(self, self.straight.told)
+            self.rejected_lines = count(con, "rejects")
+            self.source_rows += self.rejected_lines
 
     def check_conservation(self, candidates: int) -> None:
         """Raise ``ConservationError`` when a dialect that maps line by line lost or multiplied lines."""
@@ -66,9 +81,13 @@ def read_batch(
     folder: Path,
     scratch: Path,
     vault: Vault | None = None,
+    *,
+    may_scan: bool = False,
 ) -> Batch:
     """Create relations ``candidates``, ``files`` and ``rejects`` from landed files; raises ``FeedError`` if
     they do not fit.
+
+    With ``may_scan`` a file may stand behind ``candidates`` itself, which are then read once, by acceptance.
     """
     _register_files(con, files)
     create_rejects(con)
@@ -94,9 +113,11 @@ def read_batch(
         batch.refused += refused
         batch.drift += events
         batch.nested |= any(member.format in ("json", "jsonl", "parquet") for member in members)
-        _add(batch, read_shape(con, widened, members, scratch))
-    rejected = con.execute("select count(*) from rejects").fetchone()
-    batch.rejected_lines = rejected[0] if rejected else 0
+        if may_scan and dialect.name == "canonical" and len(members) == 1 and not batch.unknown:
+            batch.straight = open_straight(con, widened, members[0], scratch)
+        if not batch.straight:
+            _add(batch, read_shape(con, widened, members, scratch))
+    batch.rejected_lines = count(con, "rejects")
     batch.source_rows += batch.rejected_lines
     if not batch.counted_by_lines:
         # Groups are counted as they are made; a repeated line is part of no row.

@@ -46,8 +46,8 @@ def ingest_feed(
 
     ``home`` is the data home; the shop's folder is ``home/<shop>``. Only files whose name says a day within
     the range (or no day) are taken. ``key`` makes personal data unreadable and, where no ``vault`` is given,
-    seals the landed originals; ``now`` bounds what can have happened. Nothing new, or a feed that the shop lacks, gives a report with ``skipped_reason``. Raises
-    ``FeedError`` when the feed cannot be ingested; then nothing of the failing load is visible, and the next
+    seals the landed originals; ``now`` bounds what can have happened. Nothing new, or a feed that the shop
+    lacks, gives a report with ``skipped_reason``. Raises ``FeedError`` when the feed cannot be ingested; then nothing of the failing load is visible, and the next
     call takes its files again; ``FilesRefused`` when single files cannot be read: the others are loaded.
     """
     reason = shop.missing_reason(feed)
@@ -82,7 +82,7 @@ def ingest_feed(
         )
         try:
             reports = []
-            for files in _batches(pending, max_load_bytes):
+            for files in _batches(shop, pending, max_load_bytes):
                 try:
                     reports.append(load_files(work, files))
                 except FilesRefused as none_left:
@@ -139,13 +139,16 @@ def _land(shop: Shop, feed: str, folder: Path, ledger: Ledger, vault: Vault) -> 
     return absent, refused
 
 
-def _batches(pending: Sequence[LandedFile], max_bytes: int) -> list[list[LandedFile]]:
+def _batches(shop: Shop, pending: Sequence[LandedFile], max_bytes: int) -> list[list[LandedFile]]:
+    """The files of each load, in their order; a load is of one dialect."""
+    dialects = {source.name: source.dialect for source in shop.sources}
     batches: list[list[LandedFile]] = []
-    size = 0
+    size, dialect = 0, None
     for file in pending:
-        if not batches or size + file.size > max_bytes:
+        spoken = dialects[file.source]
+        if not batches or size + file.size > max_bytes or spoken != dialect:
             batches.append([])
-            size = 0
+            size, dialect = 0, spoken
         batches[-1].append(file)
         size += file.size
     return batches

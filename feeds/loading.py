@@ -16,6 +16,7 @@ from pathlib import Path
 import duckdb
 
 from data_quality.acceptance import Acceptance, ExistingFiles, accept
+from data_quality.acceptance_scan import ScanFailed
 from data_quality.contract import Contract
 from feeds.batch import Batch, by_day, read_batch
 from feeds.failpoints import reach
@@ -57,32 +58,41 @@ def load_files(work: Work, files: list[LandedFile]) -> LoadReport:
     """Load these files once; ``LoadRejected`` when too much of them is bad, and then nothing is accepted."""
     started, feed = time.monotonic(), work.contract.name
     with begun(work, files) as number:
-        with workspace(work) as (con, scratch):
-            report, batch = _judged(work, con, scratch, number, files)
-            taken = _without_refused(work, number, files, report, batch)
-            report = replace(report, seconds=round(time.monotonic() - started, 3))
-            try:
-                sources = work.shop.sources_of(feed)
-                check_types(report, batch.modes)
-                check_rejected(report, sources)
-                report = check_volume(report, sources, work.contract, work.ledger.rows_by_day(feed))
-            except LoadRejected as refused:
-                work.ledger.finish(feed, number, "rejected", asdict(refused.report))
-                raise
-            version = commit_accepted(
-                con,
-                work.lake,
-                work.contract,
-                number=number,
-                file_ids=[f.sha256 for f in files],
-                metadata=commit_metadata(feed, number, taken, told_by(report)),
-                variants=batch.variants,
-            )
+        try:
+            report = _committed(work, number, files, may_scan=True)
+        except ScanFailed:
+            report = _committed(work, number, files, may_scan=False)
         reach("after_delta_commit")
-        report = replace(report, delta_version=version, seconds=round(time.monotonic() - started, 3))
+        report = replace(report, seconds=round(time.monotonic() - started, 3))
         work.ledger.finish(feed, number, "done", asdict(report))
     reach("after_load_finished")
     return report
+
+
+def _committed(work: Work, number: int, files: list[LandedFile], *, may_scan: bool) -> LoadReport:
+    started, feed = time.monotonic(), work.contract.name
+    with workspace(work) as (con, scratch):
+        report, batch = _judged(work, con, scratch, number, files, may_scan)
+        taken = _without_refused(work, number, files, report, batch)
+        report = replace(report, seconds=round(time.monotonic() - started, 3))
+        try:
+            sources = work.shop.sources_of(feed)
+            check_types(report, batch.modes)
+            check_rejected(report, sources)
+            report = check_volume(report, sources, work.contract, work.ledger.rows_by_day(feed))
+        except LoadRejected as refused:
+            work.ledger.finish(feed, number, "rejected", asdict(refused.report))
+            raise
+        version = commit_accepted(
+            con,
+            work.lake,
+            work.contract,
+            number=number,
+            file_ids=[f.sha256 for f in files],
+            metadata=commit_metadata(feed, number, taken, told_by(report)),
+            variants=batch.variants,
+        )
+    return replace(report, delta_version=version)
 
 
 @contextmanager
@@ -137,7 +147,9 @@ def judge(
         modes=batch.modes,
         unknown=batch.unknown,
         nested=batch.nested,
+        scan=batch.scan,
     )
+    batch.count_straight(con)
     batch.variants = judged.variants
     days = by_day(con, work.contract, work.shop.time_zone)
     report = _report(feed, number, batch, judged, days, work.contract.version)
@@ -165,11 +177,16 @@ def compact_touched(work: Work, report: LoadReport) -> None:
 
 
 def _judged(
-    work: Work, con: duckdb.DuckDBPyConnection, scratch: Path, number: int, files: list[LandedFile]
+    work: Work,
+    con: duckdb.DuckDBPyConnection,
+    scratch: Path,
+    number: int,
+    files: list[LandedFile],
+    may_scan: bool,
 ) -> tuple[LoadReport, Batch]:
     """Read and judge the files, and put the bad rows into the quarantine folder."""
     feed = work.contract.name
-    batch = read_batch(con, work.shop, feed, files, work.folder, scratch, work.vault)
+    batch = read_batch(con, work.shop, feed, files, work.folder, scratch, work.vault, may_scan=may_scan)
     report = judge(work, con, number, batch)
     batch.check_conservation(report.rows_read - batch.duplicate_rows)
     write_quarantine(con, work.folder, feed, number, report.quarantined)

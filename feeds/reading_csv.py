@@ -27,9 +27,9 @@ def read_csv(
     """
     groups: dict[tuple[str, tuple[str, ...]], list[BatchFile]] = {}
     for file in files:
-        delimiter = "\t" if file.format == "tsv" and file.delimiter == "," else file.delimiter
+        delimiter = file.column_delimiter
         try:
-            header = _header(file, delimiter)
+            header = csv_header(file, delimiter)
             if header is None:
                 told.differs(f"{file.name}: the file is empty")
                 continue
@@ -53,7 +53,7 @@ def read_csv(
         _reject_damaged_ids(con, shape, files)
 
 
-def _header(file: BatchFile, delimiter: str) -> list[str] | None:
+def csv_header(file: BatchFile, delimiter: str) -> list[str] | None:
     """The header of a file; ``FeedError`` when it is none, with a hint where another delimiter fits."""
     try:
         header = read_header(file.content, delimiter)

@@ -37,17 +37,34 @@ def read_clean(
     """
     if shape.wide or len(header) < 2:
         return False
-    told = profile(path)
+    told = profile(path, delimiter)
     unified = scratch / f"unified-{number}.csv"
     try:
         if told.has_carriage_returns:
             _unify(path, unified)
-            path, told = unified, profile(unified)
-        if not told.is_plain or told.longest_run > _MAX_LINE_BYTES or told.first_line.count(b'"') & 1:
+            path, told = unified, profile(unified, delimiter)
+        if not is_clean(told):
             return False
         return _read(con, shape, number, path, header, delimiter, told)
     finally:
         unified.unlink(missing_ok=True)
+
+
+def is_clean(told: TextProfile) -> bool:
+    """Whether a file may be read by ``csv_scan``: each line one record, as far as its bytes tell."""
+    return told.is_plain and told.longest_run <= _MAX_LINE_BYTES and not told.first_line.count(b'"') & 1
+
+
+def csv_scan(path: str, delimiter: str, n_columns: int) -> str:
+    """The scan of a clean file as SQL (``path`` and ``delimiter`` too): columns c0, c1 and so on, all text;
+    what does not fit is kept in ``reject_errors``.
+    """
+    types = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(n_columns))
+    return f"""read_csv(
+        {path}, auto_detect = false, header = false, skip = 1, columns = {{{types}}}, delim = {delimiter},
+        quote = '"', escape = '"', new_line = '\\n', store_rejects = true, rejects_limit = 0,
+        strict_mode = true, null_padding = false, max_line_size = {2 * _MAX_LINE_BYTES}
+    )"""
 
 
 def _unify(path: Path, unified: Path) -> None:
@@ -73,7 +90,6 @@ def _read(
     told: TextProfile,
 ) -> bool:
     table = quoted(shape.name)
-    types = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(len(header)))
     at = {name: f"c{i}" for i, name in enumerate(header)}
     named = ", ".join(at.get(c, "null") for c in shape.columns)
     con.execute("begin")
@@ -82,22 +98,16 @@ def _read(
             f"""
             insert into {table}
             select {number}, row_number() over () + 1, {named}
-            from read_csv(
-                ?, auto_detect = false, header = false, skip = 1, columns = {{{types}}}, delim = ?,
-                quote = '"', escape = '"',
-                new_line = '\\n', store_rejects = true, rejects_limit = 0, strict_mode = true,
-                null_padding = false, max_line_size = {2 * _MAX_LINE_BYTES}
-            )
+            from {csv_scan("?", "?", len(header))}
             """,
             [str(path), delimiter],
         ).fetchone()
         n_rows = int(row[0]) if row else 0
-        rejected = con.execute("select count(distinct line) from reject_errors").fetchone()
-        n_rejected = int(rejected[0]) if rejected else 0
+        n_rejected = len(rejected_lines(con))
         clean = n_rows + n_rejected == told.n_lines - 1 and n_rejected <= _MAX_REJECTED
         if clean and n_rejected:
             _number_around_rejects(con, table, number)
-            _keep_rejects(con, number)
+            keep_rejects(con, number)
         con.execute("commit" if clean else "rollback")
     except duckdb.Error:
         con.execute("rollback")
@@ -106,24 +116,37 @@ def _read(
     return clean
 
 
-def _number_around_rejects(con: duckdb.DuckDBPyConnection, table: str, number: int) -> None:
-    """Count the rejected lines in: a row after *k* of them stands *k* lines later than its place says."""
+def rejected_lines(con: duckdb.DuckDBPyConnection) -> list[int]:
+    """Lines that the last scan could not read, in order."""
     lines = con.execute("select distinct line from reject_errors order by line").fetchall()
+    return [int(line) for (line,) in lines]
+
+
+def _number_around_rejects(con: duckdb.DuckDBPyConnection, table: str, number: int) -> None:
+    lines = line_around(rejected_lines(con), "_line")
+    con.execute(f"update {table} set _line = {lines} where _file_id = {number}")
+
+
+def line_around(rejected: Sequence[int], place: str) -> str:
+    """The line of a row as SQL, where ``place`` counts the rejected lines out: after *k* of them it stands
+    *k* lines later than its place says.
+    """
     # The place (rejected lines left out) from which on a row lies behind the k-th rejected line.
-    first = [line - k for k, (line,) in enumerate(lines)]
-    con.execute(f"update {table} set _line = _line + {_shift(first, 0)} where _file_id = {number}")
+    return f"{place} + {_shift([line - k for k, line in enumerate(rejected)], 0, place)}"
 
 
-def _shift(first: Sequence[int], n_before: int) -> str:
+def _shift(first: Sequence[int], n_before: int, place: str) -> str:
     """How many of the rejected lines lie before a row, as a search tree in SQL: neighbours share a branch."""
     if not first:
         return str(n_before)
     middle = len(first) // 2
-    below, above = _shift(first[:middle], n_before), _shift(first[middle + 1 :], n_before + middle + 1)
-    return f"case when _line < {first[middle]} then {below} else {above} end"
+    below = _shift(first[:middle], n_before, place)
+    above = _shift(first[middle + 1 :], n_before + middle + 1, place)
+    return f"case when {place} < {first[middle]} then {below} else {above} end"
 
 
-def _keep_rejects(con: duckdb.DuckDBPyConnection, number: int) -> None:
+def keep_rejects(con: duckdb.DuckDBPyConnection, number: int) -> None:
+    """Move what the scan of a file could not read to ``rejects``, one row a line."""
     con.execute(
         f"""
         insert into rejects

@@ -33,6 +33,11 @@ class BatchFile:
     records: str | None = None
 
     @property
+    def column_delimiter(self) -> str:
+        """What stands between the columns: a tab in a TSV whose source says nothing else."""
+        return "\t" if self.format == "tsv" and self.delimiter == "," else self.delimiter
+
+    @property
     def content(self) -> LandedBytes:
         """The door to the file's bytes; ``path`` may hold them sealed."""
         return LandedBytes(self.path, self.vault)
@@ -94,7 +99,9 @@ def check_columns(shape: Shape, header: Sequence[str], name: str, told: ShapeRea
         )
     repeated = sorted({c for c in header if list(header).count(c) > 1})
     if repeated:
-        raise FeedError(f"{name}: line 1 names the column {mask_text(', '.join(repeated))} twice. Rename one of them.")
+        raise FeedError(
+            f"{name}: line 1 names the column {mask_text(', '.join(repeated))} twice. Rename one of them."
+        )
     for column in header:
         known = column in shape.columns or column in shape.ignored
         if not known and not (shape.wide and re.fullmatch(shape.wide, column)):

@@ -39,7 +39,9 @@ def check_options(options: dict[str, Any], file: Path, where: str) -> dict[str, 
     if options.get("on_volume", "warn") not in ("warn", "hold"):
         raise ShopError(f"{file}: {where} has on_volume {options['on_volume']!r}. Use warn or hold.")
     if options.get("on_drift", MODES[0]) not in MODES:
-        raise ShopError(f"{file}: {where} has on_drift {options['on_drift']!r}. Use one of {', '.join(MODES)}.")
+        raise ShopError(
+            f"{file}: {where} has on_drift {options['on_drift']!r}. Use one of {', '.join(MODES)}."
+        )
     settle = options.get("settle_seconds", 0)
     if not isinstance(settle, int | float) or settle < 0:
         raise ShopError(f"{file}: {where} has settle_seconds {settle!r}. Use a number of seconds.")

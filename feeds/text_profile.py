@@ -9,18 +9,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 _CHUNK = 1 << 20
 _BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
 class TextProfile:
-    """Lines (by line feeds, the last one with or without), and what makes a reader careful."""
+    """Lines (by line feeds, the last one with or without), and what makes a reader careful.
+
+    Without ``has_padding`` no value begins or ends with a space; without ``has_exponent`` none holds "E+".
+    """
 
     n_lines: int
     has_carriage_returns: bool
     has_blank_lines: bool
     has_inner_mark: bool
+    has_nul: bool
+    has_padding: bool
+    has_exponent: bool
     first_line: bytes
     longest_run: int
 
@@ -31,12 +39,13 @@ class TextProfile:
         return not odd and bool(self.first_line.strip())
 
 
-def profile(path: Path) -> TextProfile:
+def profile(path: Path, delimiter: str = ",") -> TextProfile:
     """Profile of a file in one pass of counting, some gigabytes a second; ``longest_run`` counts bytes
     without a line feed, at the grain of the chunks read.
     """
     n_lines = longest = run = 0
-    returns = blank = mark = False
+    returns = blank = mark = nul = padded = exponent = False
+    borders = f'{delimiter}"\n'.encode()
     first, last = b"", b""
     with path.open("rb", buffering=0) as file:
         while chunk := file.read(_CHUNK):
@@ -50,10 +59,22 @@ def profile(path: Path) -> TextProfile:
             lines = chunk.count(b"\n")
             n_lines += lines
             returns = returns or b"\r" in chunk
+            exponent = exponent or (b"+" in seen and b"E+" in seen)
+            nul = nul or b"\0" in chunk
+            padded = padded or (b" " in seen and _has_padding(seen, borders, b"x" if last else b"\n"))
             blank = blank or b"\n\n" in seen
             run = run + len(chunk) if not lines else len(chunk) - chunk.rfind(b"\n") - 1
             longest = max(longest, run)
             last = chunk[-2:]
-    return TextProfile(
-        n_lines + (bool(last) and not last.endswith(b"\n")), returns, blank, mark, first, longest
-    )
+    n_lines += bool(last) and not last.endswith(b"\n")
+    padded = padded or last.endswith(b" ")
+    return TextProfile(n_lines, returns, blank, mark, nul, padded, exponent, first, longest)
+
+
+def _has_padding(text: bytes, borders: bytes, before: bytes) -> bool:
+    """Whether a space stands beside one of the bytes between which values stand."""
+    at = np.flatnonzero(np.frombuffer(text, np.uint8) == ord(" "))
+    is_border = np.zeros(256, bool)
+    is_border[list(borders)] = True
+    beside = np.frombuffer(before + text + b"x", np.uint8)
+    return bool(is_border[beside[at]].any() or is_border[beside[at + 2]].any())

@@ -14,14 +14,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from orchestration.commands.backfill import backfill
+from orchestration.commands.docs import docs
 from orchestration.commands.feeds import feeds_app
 from orchestration.commands.forget import forget
 from orchestration.commands.keys import keys_app
+from orchestration.commands.publish import publish_app
 from orchestration.commands.webhook import webhook
 from orchestration.settings import PROJECT_ROOT, export, settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-publish_app = typer.Typer(no_args_is_help=True, help="Look at what is published, or go back.")
 quarantine_app = typer.Typer(no_args_is_help=True, help="Rows that were set aside, and why.")
 app.add_typer(publish_app, name="publish")
 app.add_typer(quarantine_app, name="quarantine")
@@ -30,6 +31,7 @@ app.add_typer(feeds_app, name="feeds")
 app.command()(forget)
 app.command()(webhook)
 app.command()(backfill)
+app.command()(docs)
 out = Console()
 err = Console(stderr=True)
 
@@ -150,42 +152,6 @@ def dev(shop: ShopOption = "demo", feeds: FeedsOption = None, port: int = 3000) 
     os.chdir(PROJECT_ROOT)
     command = [str(dagster), "dev", "-m", "orchestration.definitions", "-h", "127.0.0.1", "-p", str(port)]
     os.execv(command[0], command)
-
-
-@publish_app.command("status")
-def publish_status(shop: ShopOption = "demo") -> None:
-    """Generations that are kept, which one is live, and whether it is stale."""
-    export(shop=shop)
-    from orchestration.workspace import Workspace
-    from serving.status import status
-
-    told = status(Workspace.of(settings()).published)
-    table = Table("generation", "live", "as of", "run", "tables", "rows", "state")
-    for g in told.generations:
-        state = "; ".join(g.problems) or "intact"
-        table.add_row(
-            str(g.generation),
-            "yes" if g.is_live else "",
-            *map(str, (g.as_of, g.run_id, g.n_tables, g.n_rows, state)),
-        )
-    out.print(table)
-    for reason in told.stale:
-        out.print(f"stale: {reason}", highlight=False)
-    if not told.is_healthy:
-        raise typer.Exit(1)
-
-
-@publish_app.command("rollback")
-def publish_rollback(
-    shop: ShopOption = "demo", to: Annotated[int | None, typer.Option(help="Generation.")] = None
-) -> None:
-    """Make an earlier generation live again."""
-    export(shop=shop)
-    from orchestration.workspace import Workspace
-    from serving.publish import rollback
-
-    manifest = rollback(Workspace.of(settings()).published, to)
-    out.print(f"Generation {manifest.generation} is live, as of {manifest.run.as_of}.", highlight=False)
 
 
 @quarantine_app.command("list")

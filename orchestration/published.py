@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 from typing import Any
 
 import dagster as dg
 import pandas as pd
 
+from orchestration.dbt_manifest import ensure_manifest
 from orchestration.needs import skipped_tables
 from orchestration.pictures import funnel_png
 from orchestration.show import picture, table_md
+from orchestration.targets import deliveries_frame
 from orchestration.warehouse_lock import reading
 from orchestration.workspace import Workspace
 from serving.generations import Manifest, RunInfo
 from serving.publish import build_generation, publish
+from serving.targets import Delivery
+
+DELIVERED = "targets_show_the_generation"
 
 
 def publish_run(context: dg.AssetExecutionContext, workspace: Workspace) -> Manifest:
@@ -38,12 +44,38 @@ def publish_run(context: dg.AssetExecutionContext, workspace: Workspace) -> Mani
             run=run,
             versions=versions,
             skipped=skipped_tables(workspace),
+            keys=published_keys(),
         )
     return publish(candidate, workspace.published, keep=workspace.settings.keep_generations)
 
 
-def generation_metadata(workspace: Workspace, manifest: Manifest) -> dict[str, Any]:
-    """Tables with rows, and where they lie."""
+def published_keys() -> dict[str, list[str]]:
+    """Key of each mart by ``schema.table``: the columns that a dbt test of it says are unique together."""
+    nodes = json.loads(ensure_manifest().read_bytes())["nodes"]
+    keys = {}
+    for node in nodes.values():
+        test = node.get("test_metadata") or {}
+        if test.get("name") == "unique_combination" and (model := nodes.get(node.get("attached_node"))):
+            keys[f"{model['schema']}.{model['name']}"] = list(test["kwargs"]["columns"])
+    return keys
+
+
+def delivery_check(context: dg.AssetExecutionContext, told: list[Delivery]) -> dg.AssetCheckResult:
+    """Whether every configured target shows the generation; the published files are live in any case."""
+    failed = [delivery for delivery in told if not delivery.is_delivered]
+    for delivery in failed:
+        context.log.error(f"Target {delivery.target} failed: {delivery.told}")
+    return dg.AssetCheckResult(
+        check_name=DELIVERED,
+        passed=not failed,
+        metadata={"targets": table_md(deliveries_frame(told))} if told else {"targets": "none configured"},
+    )
+
+
+def generation_metadata(
+    workspace: Workspace, manifest: Manifest, delivered: list[Delivery]
+) -> dict[str, Any]:
+    """Tables with rows, where they lie, and where they were delivered."""
     rows = pd.DataFrame(
         [(t.name, t.rows, t.bytes) for t in manifest.tables], columns=["table", "rows", "bytes"]
     )
@@ -53,6 +85,8 @@ def generation_metadata(workspace: Workspace, manifest: Manifest) -> dict[str, A
         "file": dg.MetadataValue.path(str(workspace.published / "serve.duckdb")),
         "tables": table_md(rows, rows=len(rows)),
     }
+    if delivered:
+        told["targets"] = table_md(deliveries_frame(delivered))
     funnel = _funnel(workspace)
     if funnel["sessions"].sum():
         told["funnel"] = picture(funnel_png(funnel))

@@ -59,6 +59,16 @@ class Settings(BaseSettings):
     )
     refit_days: int = Field(default=7, ge=1, description="Days of data after which models are refitted.")
     keep_generations: int = Field(default=5, ge=2, description="Published generations to keep.")
+    drop_folder: Path | None = Field(
+        default=None, description="Folder where Parquet files with a manifest are dropped for other systems."
+    )
+    postgres_dsn: SecretStr | None = Field(
+        default=None, description="Postgres that also shows what is published: postgresql://user:…@host/db."
+    )
+    postgres_readers: str = Field(
+        default="", description="Postgres roles that may read what is published, separated by commas."
+    )
+    postgres_keep: int = Field(default=2, ge=1, description="Generations to keep in Postgres.")
 
     @property
     def data_home(self) -> Path:

@@ -5,7 +5,7 @@ Assets get a ``Workspace`` from the resource in ``resources.py``; Dagster is not
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -138,6 +138,11 @@ class Workspace:
         """A warehouse table such as ``features.feat_skus`` as a frame; the file is open only while read."""
         with self._reader() as connection:
             return connection.execute(f"select {', '.join(columns)} from {name}").df()
+
+    def query(self, sql: str, parameters: Mapping[str, object]) -> pd.DataFrame:
+        """What a query on the warehouse returns; values are bound as ``$name``."""
+        with self._reader() as connection:
+            return connection.execute(sql, dict(parameters)).df()
 
     def arrow(self, name: str) -> pa.Table:
         """A warehouse table as Arrow."""

@@ -19,7 +19,6 @@ from serving.duck import open_hardened
 from serving.generations import SERVE_FILE, Manifest, TableEntry
 
 
-
 @dataclass(frozen=True)
 class AuditPolicy:
     """How far a generation may differ from the live one.

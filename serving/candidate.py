@@ -8,16 +8,17 @@ from __future__ import annotations
 import fcntl
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
 import duckdb
 
+from data_quality.contract import all_contracts
 from serving.duck import SERVE_STORAGE_VERSION, identifier, literal
 from serving.durable import failpoint, sha256_of
 from serving.generations import SERVE_FILE, Manifest, RunInfo, TableEntry
@@ -61,12 +62,14 @@ def build_generation(
     schemas: tuple[str, ...] = PUBLISHED_SCHEMAS,
     versions: Mapping[str, str] | None = None,
     skipped: Mapping[str, str] | None = None,
+    keys: Mapping[str, Sequence[str]] | None = None,
 ) -> Candidate:
     """A candidate with every table and view of ``schemas``: one DuckDB file, and one Parquet file a table.
 
     The warehouse is opened read-only, so the pipeline must have closed it. ``skipped`` maps ``schema.table``
-    to the reason why the run could not fill it (a shop that lacks the feed). Raises ``PublishRefused`` when
-    the warehouse cannot be read. Build and publish in the same process: the candidate is deleted as a
+    to the reason why the run could not fill it (a shop that lacks the feed), ``keys`` to the columns of its
+    key (those of served tables are in their contracts). Raises ``PublishRefused`` when the warehouse cannot
+    be read. Build and publish in the same process: the candidate is deleted as a
     left-over once its process is gone.
     """
     folder, owner = _claim_folder(published, run)
@@ -74,11 +77,12 @@ def build_generation(
         with _copying(warehouse, folder / SERVE_FILE) as connection:
             _describe_run(connection, run)
             entries = _copy_tables(connection, warehouse.stem, folder, schemas)
+        keys = {**_contract_keys(), **(keys or {})}
         failpoint("built")
         manifest = Manifest(
             run=run,
             created_at=datetime.now(UTC),
-            tables=entries,
+            tables=tuple(replace(entry, key=tuple(keys.get(entry.name, ()))) for entry in entries),
             skipped=dict(skipped or {}),
             versions={"duckdb": duckdb.__version__, **(versions or {})},
             serve_bytes=(folder / SERVE_FILE).stat().st_size,
@@ -143,7 +147,8 @@ def _copy_tables(
         """
         select t.table_schema, t.table_name from information_schema.tables as t
         left join duckdb_tables() as d
-            on d.database_name = t.table_catalog and d.schema_name = t.table_schema and d.table_name = t.table_name
+            on (d.database_name, d.schema_name, d.table_name)
+            = (t.table_catalog, t.table_schema, t.table_name)
         where t.table_catalog = $catalog and list_contains($schemas, t.table_schema)
         order by d.estimated_size * d.column_count desc nulls first, t.table_schema, t.table_name
         """,
@@ -186,6 +191,10 @@ def _copy_table(cursor: duckdb.DuckDBPyConnection, catalog: str, schema: str, ta
         cursor.execute(f"comment on column {target}.{identifier(column)} is {literal(comment)}")
     cursor.execute("commit")
     return counted[0] if counted else 0
+
+
+def _contract_keys() -> dict[str, Sequence[str]]:
+    return {f"serving.{contract.name}": contract.key for contract in all_contracts("served")}
 
 
 def _describe_run(connection: duckdb.DuckDBPyConnection, run: RunInfo) -> None:

@@ -33,6 +33,18 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def copy_hashed(source: Path, target: Path) -> str:
+    """Copy a file, force the copy to disk, and give the SHA-256 of its bytes, in one pass over them."""
+    digest = hashlib.sha256()
+    with source.open("rb") as read, target.open("wb") as write:
+        while chunk := read.read(1 << 20):
+            digest.update(chunk)
+            write.write(chunk)
+        write.flush()
+        os.fsync(write.fileno())
+    return digest.hexdigest()
+
+
 def sync(path: Path) -> None:
     """Force a file, or a folder's list of names, to disk."""
     handle = os.open(path, os.O_RDONLY)

@@ -13,6 +13,7 @@ Reading and naming only: building is ``candidate``'s, judging is ``audit``'s, sw
 from __future__ import annotations
 
 import stat
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
@@ -26,6 +27,10 @@ MANIFEST_FILE = "manifest.json"
 POINTER_FILE = "CURRENT"
 STALE_FILE = "STALE.json"
 FORMAT_VERSION = 1
+
+
+class NewerFormat(RuntimeError):
+    """A later release wrote this; it is left alone, because this one would misread it."""
 
 
 class NothingPublished(RuntimeError):
@@ -44,7 +49,7 @@ class RunInfo:
 
 @dataclass(frozen=True)
 class TableEntry:
-    """One table of a generation: its rows, its columns with DuckDB types, and its Parquet file."""
+    """One table of a generation: rows, columns with DuckDB types, Parquet file, and key where known."""
 
     schema: str
     table: str
@@ -53,6 +58,7 @@ class TableEntry:
     file: str
     bytes: int
     sha256: str
+    key: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -87,7 +93,11 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Pointer:
-    """Content of CURRENT: the live generation, and what no later publish may fall behind."""
+    """Content of CURRENT: the live generation, and what no later publish may fall behind.
+
+    ``sequence`` rises with every change of the pointer, back or forth, so that targets (see ``targets``) can
+    tell the newer of two; releases before it wrote none.
+    """
 
     generation: int
     path: str
@@ -97,6 +107,7 @@ class Pointer:
     run_number: int
     fence: int
     latest_generation: int
+    sequence: int = 0
 
 
 def generation_folder(published: Path, generation: int) -> Path:
@@ -115,11 +126,14 @@ def read_manifest(folder: Path) -> Manifest:
     """The manifest of a generation; ``CorruptFile`` when it is missing or changed."""
     try:
         content = read_sealed(folder / MANIFEST_FILE)
+        _check_format(folder, content["format_version"])
         run = RunInfo(**{**content["run"], "as_of": date.fromisoformat(content["run"]["as_of"])})
         return Manifest(
             run=run,
             created_at=datetime.fromisoformat(content["created_at"]),
-            tables=tuple(TableEntry(**entry) for entry in content["tables"]),
+            tables=tuple(
+                TableEntry(**{**entry, "key": tuple(entry.get("key", ()))}) for entry in content["tables"]
+            ),
             skipped=content["skipped"],
             versions=content["versions"],
             serve_bytes=content["serve_bytes"],
@@ -128,6 +142,19 @@ def read_manifest(folder: Path) -> Manifest:
         )
     except (FileNotFoundError, NotADirectoryError, KeyError, TypeError) as error:
         raise CorruptFile(f"Generation {folder.name} has no usable manifest: {error}.") from error
+
+
+def _check_format(folder: Path, version: int) -> None:
+    if version > FORMAT_VERSION:
+        raise NewerFormat(
+            f"Generation {folder.name} was written in format {version} by a newer release; this one reads up "
+            f"to {FORMAT_VERSION}. Upgrade, or point this release at a published folder of its own."
+        )
+
+
+def next_sequence(before: int) -> int:
+    """A number above the last one, also when the pointer that held it was lost: milliseconds, or one more."""
+    return max(before + 1, time.time_ns() // 1_000_000)
 
 
 def read_pointer(published: Path) -> Pointer | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +29,7 @@ from serving.generations import (
     generation_numbers,
     make_read_only,
     newest_intact,
+    next_sequence,
     read_manifest,
     read_pointer,
     write_pointer,
@@ -86,11 +87,12 @@ def publish_warehouse(
     schemas: tuple[str, ...] = PUBLISHED_SCHEMAS,
     versions: Mapping[str, str] | None = None,
     skipped: Mapping[str, str] | None = None,
+    keys: Mapping[str, Sequence[str]] | None = None,
     policy: AuditPolicy | None = None,
 ) -> Manifest:
     """Build a candidate from the warehouse and publish it: the whole of what a run has to do."""
     candidate = build_generation(
-        warehouse, published, run=run, schemas=schemas, versions=versions, skipped=skipped
+        warehouse, published, run=run, schemas=schemas, versions=versions, skipped=skipped, keys=keys
     )
     return publish(candidate, published, policy=policy)
 
@@ -226,6 +228,7 @@ def _go_live(published: Path, manifest: Manifest, before: Pointer | None) -> Non
         run_number=run.run_number,
         fence=max(run.run_number, before.fence if before else run.run_number),
         latest_generation=max(number, before.latest_generation if before else 0),
+        sequence=next_sequence(before.sequence if before else 0),
     )
     write_pointer(published, pointer)
     failpoint("pointer_replaced")

@@ -21,6 +21,7 @@ from serving.generations import (
     generation_folder,
     generation_numbers,
     newest_intact,
+    next_sequence,
     read_manifest,
     read_pointer,
     write_pointer,
@@ -112,6 +113,7 @@ def _fall_back(published: Path, pointer: Pointer | None, problems: list[str]) ->
             run_number=manifest.run.run_number,
             fence=pointer.fence if pointer else max(_run_numbers(published, numbers, manifest)),
             latest_generation=max([*numbers, pointer.latest_generation if pointer else 0]),
+            sequence=next_sequence(pointer.sequence if pointer else 0),
         ),
     )
     link_stable_file(published, manifest.generation)

@@ -10,6 +10,7 @@ from typing import Any
 from serving.durable import CorruptFile, read_sealed
 from serving.generations import (
     STALE_FILE,
+    NewerFormat,
     damage,
     generation_folder,
     generation_numbers,
@@ -87,11 +88,11 @@ def stale_note(published: Path) -> dict[str, Any]:
 
 def _generation_status(published: Path, number: int, is_live: bool, verify: bool) -> GenerationStatus:
     folder = generation_folder(published, number)
-    problems = tuple(damage(folder, parquet=True)) if verify else ()
     try:
         manifest = read_manifest(folder)
-    except CorruptFile as error:
-        return GenerationStatus(number, is_live, problems or (str(error),))
+    except (CorruptFile, NewerFormat) as error:
+        return GenerationStatus(number, is_live, (str(error),))
+    problems = tuple(damage(folder, parquet=True)) if verify else ()
     return GenerationStatus(
         generation=number,
         is_live=is_live,

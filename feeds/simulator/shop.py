@@ -156,4 +156,7 @@ def _files(faults: FaultInjector, feed: str, day: int, name: str, table: pa.Tabl
 def _write(folder: Path, files: dict[str, bytes]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
-        (folder / name).write_bytes(content)
+        path = folder / name
+        # A shop does not send its past again: a file that stands there as it would be written is left alone.
+        if not path.exists() or path.stat().st_size != len(content) or path.read_bytes() != content:
+            path.write_bytes(content)

@@ -111,3 +111,9 @@ def small_shop(tmp_path_factory: pytest.TempPathFactory) -> SmallShop:
     shop = SmallShop(tmp_path_factory.mktemp("home"))
     simulate(PARAMS, shop.feeds)
     return shop
+
+
+@pytest.fixture(scope="session")
+def first_run(small_shop: SmallShop) -> subprocess.CompletedProcess[str]:
+    """The first run of the small shop, made once for all files that read what it published."""
+    return small_shop.shopwright("run", "--shop", "demo")

@@ -51,7 +51,10 @@ class AfterRun:
 
 
 def seen_after(shop: Any, *arguments: str) -> AfterRun:
-    done = shop.shopwright(*arguments)
+    return seen(shop, shop.shopwright(*arguments))
+
+
+def seen(shop: Any, done: subprocess.CompletedProcess[str]) -> AfterRun:
     lake = Lake(shop.folder / "lake")
     return AfterRun(
         shop=shop,
@@ -77,9 +80,9 @@ def consumed_files(folder: Path, feed: str) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def first(small_shop: Any) -> AfterRun:
+def first(small_shop: Any, first_run: subprocess.CompletedProcess[str]) -> AfterRun:
     """The first run: ninety days at once."""
-    after = seen_after(small_shop, "run", "--shop", "demo")
+    after = seen(small_shop, first_run)
     assert after.done.returncode == 0, told(after)
     return after
 

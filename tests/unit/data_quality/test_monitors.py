@@ -1,66 +1,167 @@
-"""A volume monitor catches a planted drop at once and keeps quiet on a clean year."""
+"""Monitors catch a planted change at once, keep quiet on a clean year, and say nothing without history."""
 
 from __future__ import annotations
 
 import math
-from datetime import UTC, date, datetime, timedelta
+import statistics
+from dataclasses import replace
+from datetime import date, timedelta
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from data_quality.monitors import judge_freshness, judge_volume
+from data_quality.monitors import READING_COLUMNS, MonitorParams, Series, judge, trailing_median
+from data_quality.watched import trailing, volume_and_freshness
 
 START = date(2025, 1, 1)
+FESTIVAL = START + timedelta(days=200)
 
 
-def clean_year(seed: int, level: float = 1500.0) -> dict[date, int]:
-    """Growth of 40 %, a weekly pattern, a yearly wave, and 8 % noise on top of counting noise."""
+def clean_year(seed: int, level: float = 1500.0, scatter: float = 0.08) -> np.ndarray:
+    """Growth of 40 %, a weekly pattern, a yearly wave, and noise on top of counting noise."""
     chance = np.random.default_rng(seed)
-    counts = {}
-    for day in range(365):
-        weekday = (1.0, 0.95, 0.9, 1.0, 1.15, 1.5, 1.3)[day % 7]
-        season = (1 + 0.4 * day / 365) * (1 + 0.2 * math.sin(2 * math.pi * day / 365))
-        rate = level * weekday * season * chance.lognormal(0, 0.08)
-        counts[START + timedelta(days=day)] = int(chance.poisson(rate))
-    return counts
+    days = np.arange(365)
+    weekday = np.array([1.0, 0.95, 0.9, 1.0, 1.15, 1.5, 1.3])[days % 7]
+    season = (1 + 0.4 * days / 365) * (1 + 0.2 * np.sin(2 * math.pi * days / 365))
+    return chance.poisson(level * weekday * season * chance.lognormal(0, scatter, 365)).astype(float)
 
 
+def volume(rows: np.ndarray, events: frozenset[date] = frozenset()) -> Series:
+    return next(s for s in volume_and_freshness("t", rows, START, events) if s.monitor == "volume")
+
+
+def last_state(series: Series) -> str:
+    return judge([series], START, 1)["state"].iloc[-1]
+
+
+@pytest.mark.parametrize("level", [60.0, 1500.0])
 @pytest.mark.parametrize("seed", range(5))
-def test_a_clean_year_raises_at_most_one_alarm_a_month(seed):
-    counts = clean_year(seed)
-    alarms = [day for day in counts if not judge_volume(counts, day).is_usual]
+def test_a_clean_year_raises_at_most_one_alarm_a_month(seed: int, level: float) -> None:
+    readings = judge(volume_and_freshness("t", clean_year(seed, level), START, []), START, 365)
+    alarms = readings[readings["state"] == "unusual"]
+    assert (readings["state"] == "usual").sum() > 600
     assert len(alarms) <= 12
-    assert max([0, *(sum(d.month == month for d in alarms) for month in range(1, 13))]) <= 1
+    assert pd.to_datetime(alarms["reading_date"]).dt.month.value_counts().max() <= 2
 
 
 @pytest.mark.parametrize("factor", [0.6, 0.1, 0.0, 3.0])
 @pytest.mark.parametrize("seed", range(3))
-def test_a_planted_change_is_caught_on_its_first_day(seed, factor):
-    counts = clean_year(seed)
+def test_a_planted_change_of_rows_is_caught_on_its_first_day(seed: int, factor: float) -> None:
+    year = clean_year(seed)
     caught = 0
     for day in range(60, 365, 5):
-        planted = dict(counts)
-        planted[START + timedelta(days=day)] = int(planted[START + timedelta(days=day)] * factor)
-        caught += not judge_volume(planted, START + timedelta(days=day)).is_usual
+        planted = year[: day + 1].copy()
+        planted[day] = int(planted[day] * factor)
+        caught += last_state(volume(planted)) == "unusual"
     assert caught / 61 >= 0.95
 
 
-def test_too_little_history_is_no_verdict():
-    counts = {START + timedelta(days=d): 100 for d in range(10)}
-    verdict = judge_volume(counts, START + timedelta(days=9))
-    assert (verdict.is_usual, verdict.expected) == (True, None)
+def test_too_little_history_is_no_verdict() -> None:
+    readings = judge([volume(np.full(20, 100.0))], START, 20)
+    assert set(readings["state"]) == {"not_judged"}
+    assert readings["expected_value"].isna().all()
 
 
-def test_a_verdict_says_what_was_expected():
-    counts = {START + timedelta(days=d): 1000 for d in range(60)}
-    counts[START + timedelta(days=59)] = 600
-    verdict = judge_volume(counts, START + timedelta(days=59))
-    assert not verdict.is_usual
-    assert verdict.reason.startswith("600 rows, -40% against an expected 1000")
+def test_a_reading_says_what_was_expected() -> None:
+    rows = np.full(60, 1000.0)
+    rows[59] = 600
+    reading = judge([volume(rows)], START, 1).iloc[0]
+    assert tuple(reading.index) == READING_COLUMNS
+    assert (reading["observed_value"], reading["state"]) == (600, "unusual")
+    assert reading["expected_value"] == pytest.approx(1000)
+    # 1000 rows scatter by one over their root, and 15 % more as the expectation does; a fifth matters
+    assert reading["lower_value"] == pytest.approx(800)
+    assert reading["deviations"] == pytest.approx(math.log(0.6) / (1.15 / math.sqrt(1000)))
 
 
-@pytest.mark.parametrize(("hours", "usual"), [(23.9, True), (24.0, True), (24.1, False)])
-def test_freshness_is_the_age_of_the_newest_record(hours, usual):
-    now = datetime(2026, 3, 1, tzinfo=UTC)
-    assert judge_freshness(now - timedelta(hours=hours), now, timedelta(hours=24)).is_usual is usual
-    assert not judge_freshness(None, now, timedelta(hours=24)).is_usual
+def test_a_festival_raises_no_alarm_and_teaches_nothing() -> None:
+    rows = clean_year(1)
+    around = [FESTIVAL + timedelta(days=d) for d in range(3)]
+    rows[200:203] *= 3.5
+    unaware, aware = volume(rows), volume(rows, frozenset(around))
+    told = judge([aware], START, 365).set_index("reading_date")["state"]
+    naive = judge([unaware], START, 365).set_index("reading_date")["state"]
+    assert set(told[around]) == {"usual"}
+    assert set(naive[around]) == {"unusual"}
+    untouched = judge([volume(clean_year(1), frozenset(around))], START, 100)
+    after = judge([aware], START, 100)
+    pd.testing.assert_series_equal(after["expected_value"], untouched["expected_value"])
+
+
+def test_no_rows_at_all_are_unusual_even_at_a_festival() -> None:
+    rows = clean_year(2)[:201]
+    rows[200] = 0.5  # a zero would tell that the table rests at times
+    assert last_state(volume(rows, frozenset([FESTIVAL]))) == "unusual"
+
+
+def test_a_table_that_rests_on_sundays_may_rest_on_a_holiday() -> None:
+    rows = clean_year(3)[:201]
+    rows[::7] = 0
+    assert 200 % 7 != 0
+    rows[200] = 0
+    assert last_state(volume(rows)) == "unusual"
+    assert last_state(volume(rows, frozenset([FESTIVAL]))) == "usual"
+
+
+def test_a_table_is_stale_beyond_its_longest_gap_and_a_day() -> None:
+    weekly = np.array([1.0 if day % 7 == 0 else 0.0 for day in range(106)])  # the last row on day 105
+    ages = volume_and_freshness("t", weekly, START, [])
+    assert [series.monitor for series in ages] == ["freshness"]
+    stopped = np.concatenate([weekly, np.zeros(20)])
+    states = judge(volume_and_freshness("t", stopped, START, []), START, 20)["state"].tolist()
+    assert states == ["usual"] * 6 + ["unusual"] * 14
+    daily = np.concatenate([np.full(60, 5.0), np.zeros(3)])
+    readings = judge(volume_and_freshness("t", daily, START, [])[:1], START, 3)
+    assert readings["state"].tolist() == ["usual", "unusual", "unusual"]
+    assert readings["observed_value"].tolist() == [1, 2, 3]
+
+
+def test_days_of_events_do_not_make_a_table_old() -> None:
+    daily = np.concatenate([np.full(60, 5.0), np.zeros(3)])
+    holidays = [START + timedelta(days=day) for day in (60, 61)]
+    assert volume_and_freshness("t", daily, START, holidays)[0].values[-3:].tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("observed", "state"), [(0.05, "usual"), (0.075, "usual"), (0.15, "unusual"), (0.0, "unusual")]
+)
+def test_a_share_of_empty_values_is_judged_by_its_chance_and_by_what_matters(
+    observed: float, state: str
+) -> None:
+    chance = np.random.default_rng(5)
+    n = 2000
+    values = chance.binomial(n, 0.05, 120) / n
+    values[-1] = observed
+    noise = np.full(120, 1 / math.sqrt(n))
+    series = Series("t", "null_ratio", "c", values, noise)
+    assert last_state(series) == state
+    # the same share of a hundredth of the rows says little
+    if observed == 0.15:
+        few = replace(
+            series, values=chance.binomial(20, 0.05, 120) / 20, noise=np.full(120, 1 / math.sqrt(20))
+        )
+        few.values[-1] = observed
+        assert last_state(few) == "usual"
+
+
+def test_the_trailing_median_is_the_median_of_what_is_known() -> None:
+    chance = np.random.default_rng(9)
+    values = np.where(chance.random(80) < 0.2, np.nan, chance.normal(size=80))
+    offsets = [1, 2, 3, 7, 14]
+    medians = trailing_median(values, offsets)
+    for day in range(80):
+        known = [values[day - back] for back in offsets if day >= back and not np.isnan(values[day - back])]
+        assert (medians[day] == pytest.approx(statistics.median(known))) if known else np.isnan(medians[day])
+
+
+def test_the_level_follows_a_lasting_change_within_the_days_that_set_it() -> None:
+    rows = clean_year(4, scatter=0.03)
+    rows[200:] *= 0.6
+    states = judge([volume(rows)], START, 165)["state"].tolist()
+    assert states[0] == "unusual"
+    assert states[MonitorParams().level_days : 60].count("unusual") <= 2
+
+
+def test_an_event_echoes_for_the_days_given() -> None:
+    assert trailing([FESTIVAL], 2) == {FESTIVAL + timedelta(days=d) for d in range(3)}

@@ -31,6 +31,9 @@ FAULTS = [
         "no_personal_data",
         "alter table marts.fct_orders add column note varchar default 'ask anna@example.org'",
     ),
+    ("no_personal_data", "alter table marts.fct_orders add column contact_phone varchar default '4930123'"),
+    ("no_personal_data", "alter table marts.fct_orders add column birth_date date default date '1990-01-01'"),
+    ("no_personal_data", "alter table marts.fct_orders add column notes varchar[] default ['a', 'b@c.de']"),
     ("demand_plausible", "update serving.demand_forecasts set units_mean = units_mean * 11 + 100"),
 ]
 

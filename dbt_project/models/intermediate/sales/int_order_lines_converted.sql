@@ -20,8 +20,5 @@ rated as (
 select
     *,
     exchange_rate is null as is_rate_missing,
-    {{ converted('gross_amount', 'exchange_rate') }} as shop_gross_amount,
-    {{ converted('discount_amount', 'exchange_rate') }} as shop_discount_amount,
-    {{ converted('refund_amount', 'exchange_rate') }} as shop_refund_amount,
     {{ converted('(gross_amount - discount_amount) * (demand_units / units)', 'exchange_rate') }} as shop_demand_amount
 from rated

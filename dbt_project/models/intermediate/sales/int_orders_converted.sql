@@ -42,6 +42,10 @@ select
     coalesce(shipping_amount, 0) as shipping_amount,
     coalesce(tax_amount, 0) as tax_amount,
     total_amount,
+    case total_amount
+        when gross_amount - coalesce(discount_amount, 0) + coalesce(shipping_amount, 0) then true
+        when gross_amount - coalesce(discount_amount, 0) + coalesce(shipping_amount, 0) + coalesce(tax_amount, 0) then false
+    end as is_tax_included,
     currency,
     shop_currency,
     exchange_rate,

@@ -103,6 +103,7 @@ select
     shipping_amount,
     tax_amount,
     total_amount,
+    is_tax_included,
     currency,
     exchange_rate,
     is_rate_missing,

@@ -1,0 +1,201 @@
+"""What is watched in which table, and how a day of it is measured: one aggregate query a table.
+
+Columns are those that are final when a row is first told; a day that fills up later (when was it delivered?)
+would always look emptier than the days before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from data_quality.monitors import Series
+
+MIX_DAYS = 28
+"""A day's shares are compared with those of so many days before."""
+
+MIN_ROWS = 30
+"""Shares and means of fewer rows than these say nothing."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A table and what of it is watched.
+
+    ``trails_days``: how long an event of the calendar still echoes in it. ``companion``: a table that grows
+    with this one, whatever demand does.
+    """
+
+    table: str
+    day: str
+    nulls: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+    mixes: tuple[str, ...] = ()
+    trails_days: int = 0
+    companion: str | None = None
+
+
+WATCHED = (
+    Watched(
+        "marts.fct_orders",
+        "ordered_date",
+        ("customer_id", "shipping_country", "shipping_method", "promised_delivery_date", "exchange_rate"),
+        ("total_amount",),
+        ("channel", "shipping_country", "payment_method"),
+        companion="marts.fct_payments",
+    ),
+    Watched(
+        "marts.fct_order_lines",
+        "ordered_date",
+        ("promotion_id", "exchange_rate"),
+        ("gross_amount", "units"),
+        ("line_kind",),
+        companion="marts.fct_orders",
+    ),
+    Watched(
+        "marts.fct_payments",
+        "paid_date",
+        ("exchange_rate",),
+        ("amount",),
+        ("payment_method", "payment_status"),
+        trails_days=1,
+        companion="marts.fct_orders",
+    ),
+    Watched(
+        "marts.fct_shipments",
+        "dispatched_date",
+        ("carrier", "destination_country"),
+        ("weight_kg",),
+        ("shipping_method",),
+        trails_days=3,
+    ),
+    Watched(
+        "marts.fct_sessions",
+        "session_date",
+        ("customer_id", "channel"),
+        ("n_events",),
+        ("device_type", "country"),
+    ),
+    Watched("marts.fct_stock_daily", "stock_date", ("on_hand_units",), ("on_hand_units",), ("is_in_stock",)),
+)
+
+
+def measure_all(
+    run: Callable[[str], pd.DataFrame],
+    first: date,
+    last: date,
+    events: Collection[date],
+    watched: Sequence[Watched] = WATCHED,
+) -> list[Series]:
+    """The series of every watched table; ``run`` executes a query with parameters ``first`` and ``last``."""
+    series: list[Series] = []
+    for table in watched:
+        series += series_of(table, run(measure_sql(table)), first, last, events)
+    rows = {one.table_name: one for one in series if one.monitor == "volume"}
+    for table in watched:
+        own, other = rows.get(table.table), rows.get(table.companion or "")
+        if own and other:
+            enough = (own.values >= MIN_ROWS) | (other.values >= MIN_ROWS)
+            ratio = np.where(enough, np.fmax(own.values, 0.5) / np.fmax(other.values, 0.5), np.nan)
+            measure, no_noise = f"rows per row of {table.companion}", np.zeros(len(ratio))
+            series.append(Series(table.table, "companion", measure, ratio, no_noise, own.event_days))
+    return series
+
+
+def measure_sql(watched: Watched) -> str:
+    """A query with one row a day from ``$first`` to ``$last``: n_rows and a figure for each measure."""
+    figures = ["count(*) as n_rows"]
+    figures += [f'count(*) filter (where "{name}" is null) as "null {name}"' for name in watched.nulls]
+    for name in watched.numbers:
+        logs = f'ln(1 + abs(cast("{name}" as double)))'
+        figures += [f'avg({logs}) as "mean {name}"', f'stddev_samp({logs}) as "sd {name}"']
+        figures += [f'count("{name}") as "n {name}"']
+    for name in watched.mixes:
+        figures += [f'histogram(coalesce(cast("{name}" as varchar), \'\')) as "mix {name}"']
+    return (
+        f"select {watched.day} as day, {', '.join(figures)} from {watched.table} "
+        f"where {watched.day} between $first and $last group by {watched.day} order by {watched.day}"
+    )
+
+
+def series_of(
+    watched: Watched, measured: pd.DataFrame, first: date, last: date, events: Collection[date]
+) -> list[Series]:
+    """The series of a table from the rows of ``measure_sql``, on every day from first to last."""
+    days = pd.date_range(first, last).date
+    rows = measured.assign(day=pd.to_datetime(measured["day"]).dt.date).set_index("day").reindex(days)
+    echoes = trailing(events, watched.trails_days)
+    n_rows = rows["n_rows"].fillna(0).to_numpy(float)
+    series = volume_and_freshness(watched.table, n_rows, first, events, trails_days=watched.trails_days)
+    enough = np.where(n_rows >= MIN_ROWS, n_rows, np.nan)
+    for name in watched.nulls:
+        share = rows[f"null {name}"].to_numpy(float) / enough
+        series.append(Series(watched.table, "null_ratio", name, share, 1 / np.sqrt(enough), echoes))
+    for name in watched.numbers:
+        n, sd = (rows[f"{figure} {name}"].to_numpy(float) for figure in ("n", "sd"))
+        mean = np.where(n >= MIN_ROWS, rows[f"mean {name}"].to_numpy(float), np.nan)
+        series.append(Series(watched.table, "distribution", name, mean, sd / np.sqrt(enough), echoes))
+    for name in watched.mixes:
+        moved = _moved(rows[f"mix {name}"], enough)
+        series.append(Series(watched.table, "mix", name, moved, 1 / np.sqrt(enough), echoes))
+    return series
+
+
+def volume_and_freshness(
+    table: str,
+    n_rows: npt.NDArray[np.float64],
+    first: date,
+    events: Collection[date],
+    *,
+    trails_days: int = 0,
+    is_steady: bool = True,
+) -> list[Series]:
+    """Rows a day from ``first`` on, and days since the last row, event days not counted.
+
+    A table that is empty on three days of ten, or whose volume says nothing, is only judged by its age.
+    """
+    have = np.flatnonzero(n_rows)
+    if not len(have):
+        return []
+    days = np.arange(len(n_rows))
+    worked = np.cumsum(~np.array([day in events for day in pd.date_range(first, periods=len(n_rows)).date]))
+    age = worked - np.maximum.accumulate(np.where(n_rows > 0, worked, 0))
+    age = np.where(days >= have[0], age.astype(float), np.nan)
+    known = trailing(events, trails_days)
+    series = [Series(table, "freshness", "age_days", age, np.ones(len(days)), known)]
+    if is_steady and (n_rows[have[0] : have[-1] + 1] > 0).mean() > 0.7:
+        volume = np.where(days >= have[0], n_rows, np.nan)
+        noise = 1 / np.sqrt(np.fmax(_weekday_medians(volume), 1))
+        series.append(Series(table, "volume", "n_rows", volume, noise, known))
+    return series
+
+
+def trailing(events: Iterable[date], days: int) -> frozenset[date]:
+    """The event days, and so many after each."""
+    return frozenset(event + timedelta(days=back) for event in events for back in range(days + 1))
+
+
+def _moved(counts: pd.Series, n_rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Share of the rows that would have to change category to match the shares of the days before."""
+    tallies: list[Mapping[str, int]] = [tally if isinstance(tally, dict) else {} for tally in counts]
+    names = sorted({name for tally in tallies for name in tally})
+    table = np.array([[tally.get(name, 0) for name in names] for tally in tallies], dtype=float)
+    total = np.cumsum(table, axis=0)
+    before = np.vstack([np.zeros((1, len(names))), total[:-1]])
+    before[MIX_DAYS + 1 :] -= total[: -MIX_DAYS - 1]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shares, usual = (tally / tally.sum(axis=1, keepdims=True) for tally in (table, before))
+        moved = np.abs(shares - usual).sum(axis=1) / 2
+    moved[: min(MIX_DAYS, len(moved))] = np.nan
+    return np.where(np.isnan(n_rows), np.nan, moved)
+
+
+def _weekday_medians(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The median of all values of the day's weekday."""
+    medians = np.array([np.nanmedian(values[day::7]) for day in range(min(7, len(values)))])
+    return medians[np.arange(len(values)) % 7]

@@ -1,0 +1,103 @@
+"""Clean years of the simulated shop raise few alarms, and a loss of 40 % of a table's rows is caught."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+
+from data_quality.monitors import Series, judge
+from data_quality.watched import WATCHED, measure_all
+from feeds.simulator import SimulationParams, simulate
+
+pytestmark = pytest.mark.slow
+
+FIRST, WARM_UP, MONTHS = date(2025, 1, 1), 35, 12
+LAST = FIRST + timedelta(days=WARM_UP + 364)
+# as the warehouse makes them, in the columns watched: business days of Berlin, the latest version of a record
+TABLES = """
+create schema marts;
+create macro business_date(moment) as cast(timezone('Europe/Berlin', moment) as date);
+create table marts.fct_orders as
+    select *, business_date(ordered_at) as ordered_date, if(currency = 'EUR', 1, 2) as exchange_rate
+    from read_csv('{feeds}/orders/*.csv', union_by_name = true)
+    qualify row_number() over (partition by order_id order by updated_at desc) = 1;
+create table marts.fct_order_lines as
+    select *, business_date(ordered_at) as ordered_date, units * unit_price_amount as gross_amount, 1 as exchange_rate
+    from read_csv('{feeds}/order_lines/*.csv', union_by_name = true);
+create table marts.fct_payments as
+    select *, business_date(paid_at) as paid_date, 1 as exchange_rate from read_json('{feeds}/payments/*.jsonl');
+create table marts.fct_shipments as
+    select *, business_date(dispatched_at) as dispatched_date from read_csv('{feeds}/shipments/*.csv', union_by_name = true)
+    qualify row_number() over (partition by shipment_id order by updated_at desc) = 1;
+create table marts.fct_sessions as
+    select source_session_id, business_date(min(occurred_at)) as session_date, max(customer_id) as customer_id,
+        any_value(channel) as channel, any_value(device_type) as device_type, any_value(country) as country,
+        count(*) as n_events
+    from read_csv('{feeds}/events/*.csv', union_by_name = true, all_varchar = true, types = {{'occurred_at': 'timestamptz'}})
+    group by source_session_id;
+create table marts.fct_stock_daily as select * from read_parquet('{feeds}/stock_levels/*.parquet');
+create table calendar as
+    select distinct event_date from read_csv('{feeds}/calendar_events/*.csv')
+    where kind <> 'make_up_workday' and (kind <> 'closure' or country = 'DE');
+"""  # noqa: E501
+
+
+@pytest.fixture(scope="module", params=[7, 11, 23])
+def series(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[list[Series]]:
+    """The series of a clean year with the demo shop's customers, whose assortment is a third of it."""
+    feeds: Path = tmp_path_factory.mktemp("feeds")
+    days = (LAST - FIRST).days + 1
+    simulate(SimulationParams(days=days, skus=200, seed=request.param, start=FIRST), feeds)
+    with duckdb.connect() as connection:
+        connection.execute("set threads = 1")
+        connection.execute("set TimeZone = 'UTC'")
+        connection.execute(TABLES.format(feeds=feeds))
+        events = {row[0] for row in connection.execute("select event_date from calendar").fetchall()}
+        window = {"first": FIRST, "last": LAST}
+        yield measure_all(lambda sql: connection.execute(sql, window).df(), FIRST, LAST, events)
+
+
+def test_no_table_raises_more_than_one_alarm_a_month(series: list[Series]) -> None:
+    readings = judge(series, FIRST, 365)
+    alarms = readings[readings["state"] == "unusual"].groupby("table_name").size()
+    print("alarms in a year:", alarms.to_dict())
+    assert set(readings["table_name"]) == {watched.table for watched in WATCHED}
+    assert alarms.max() <= MONTHS
+
+
+def test_a_loss_of_forty_per_cent_of_a_tables_rows_is_caught_in_the_run_of_the_day(
+    series: list[Series],
+) -> None:
+    chance = np.random.default_rng(1)
+    for watched in WATCHED:
+        mine = [s for s in series if s.table_name == watched.table and s.monitor in ("volume", "companion")]
+        rows = next(s for s in mine if s.monitor == "volume")
+        days = [
+            day for day in range(126, len(rows.values), 4)
+            if rows.values[day] and FIRST + timedelta(days=day) not in rows.event_days
+        ]  # fmt: skip
+        caught = sum(lossy_day_is_unusual(mine, day, chance) for day in days)
+        print(watched.table, f"{caught} of {len(days)}")
+        assert caught / len(days) >= 0.8, watched.table
+
+
+def lossy_day_is_unusual(series: list[Series], day: int, chance: np.random.Generator) -> bool:
+    """Whether anything tells when each row of the day is lost with 40 %; later days are not known yet."""
+    rows = next(s for s in series if s.monitor == "volume").values[day]
+    kept = chance.binomial(int(rows), 0.6) / rows
+    lossy = []
+    for one in series:
+        values = one.values[: day + 1].copy()
+        values[day] *= kept
+        lossy.append(replace(one, values=values, noise=one.noise[: day + 1]))
+    readings: pd.DataFrame = judge(lossy, FIRST, 1)
+    return bool((readings["state"] == "unusual").any())
