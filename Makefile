@@ -11,7 +11,7 @@ export DAGSTER_DISABLE_TELEMETRY = 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS = false
 export GX_ANALYTICS_ENABLED = false
 
-.PHONY: help setup demo dev test test-slow lint bench chaos clean
+.PHONY: help setup demo dev test test-slow lint bench chaos docs clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 14
@@ -52,6 +52,9 @@ bench: $(MARK)  ## Measure speed, memory and accuracy; writes benchmarks/results
 
 chaos: $(MARK)  ## Kills, full disks and garbage, at full length
 	$(BIN)/python -m pytest -m chaos
+
+docs: $(MARK)  ## Documentation and lineage of the warehouse, one HTML page
+	$(BIN)/shopwright docs --shop $(SHOP)
 
 clean:  ## Remove what was made here (not the data home)
 	rm -rf $(VENV) dbt_project/target build *.egg-info

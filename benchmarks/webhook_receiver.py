@@ -25,7 +25,8 @@ from typing import Any
 import psutil
 
 from benchmarks.machine import describe_machine
-from feeds.connectors.spool import VaultSeal, read_spool
+from feeds.connectors.spool import read_spool
+from feeds.connectors.spool_seal import VaultSeal
 from feeds.vault import Vault
 
 RESULTS = Path(__file__).resolve().parent / "results"

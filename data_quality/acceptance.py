@@ -7,14 +7,11 @@ they are stored is not known here.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import duckdb
-import pyarrow as pa
 
 from data_quality.acceptance_drift import DriftModes, drift_cast, drift_rules, variants
 from data_quality.acceptance_duplicates import judge_duplicates
@@ -24,6 +21,9 @@ from data_quality.acceptance_scan import Scan, ScanFailed
 from data_quality.contract import Contract
 from data_quality.forgotten import NOBODY, Forgotten, leave_out_forgotten
 from data_quality.free_text import free_text_columns, mask_free_text
+from data_quality.pseudonyms import hash_personal, pseudonym
+
+__all__ = ["Acceptance", "ExistingFiles", "accept", "pseudonym"]
 
 EXAMPLES = 5
 
@@ -91,7 +91,7 @@ def accept(
     )
     line = _judged_lines(con, judging, scan)
     leave_out_forgotten(con, contract, forgotten, key)
-    _hash_personal(con, contract, key)
+    hash_personal(con, contract, key)
     mask_free_text(con, "judged", (*free_text_columns(contract), *kept_aside), countries)
     kept = ", ".join(quoted(name) for name in (*contract.column_names, *kept_aside))
     con.execute(
@@ -102,12 +102,6 @@ def accept(
     con.execute(_accepted_sql(con, contract))
     fill_quarantine(con, contract, rules, line)
     return replace(_counts(con), variants=_filled(con, list(kept_aside)))
-
-
-def pseudonym(value: str, kind: str, key: bytes) -> str:
-    """The keyed hash that stands for a personal value: HMAC-SHA-256, hex, one domain a kind of data."""
-    text = value.strip().casefold() if kind == "email" else value.strip()
-    return hmac.new(key, f"shopwright:{kind}:".encode() + text.encode(), hashlib.sha256).hexdigest()
 
 
 def _judged_lines(con: duckdb.DuckDBPyConnection, judging: str, scan: Scan | None) -> str:
@@ -177,23 +171,6 @@ def _judge_sql(
             )
         )
     """
-
-
-def _hash_personal(con: duckdb.DuckDBPyConnection, contract: Contract, key: bytes) -> None:
-    for column in contract.columns:
-        if column.personal is None:
-            continue
-        name = quoted(column.name)
-        values = [
-            v
-            for (v,) in con.execute(f"select distinct {name} from judged where {name} is not null").fetchall()
-        ]
-        if not values:
-            continue
-        hashed = pa.table({"v": values, "h": [pseudonym(v, column.personal, key) for v in values]})
-        con.register("pseudonyms", hashed)
-        con.execute(f"update judged set {name} = p.h from pseudonyms p where judged.{name} = p.v")
-        con.unregister("pseudonyms")
 
 
 def _months(con: duckdb.DuckDBPyConnection, contract: Contract) -> list[str] | None:

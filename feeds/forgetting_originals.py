@@ -49,7 +49,7 @@ def cut_originals(shop: Shop, folder: Path, vault: Vault, person: Person) -> Cut
     """Remove every line of the customer from the shop's originals; ``folder`` is the shop's."""
     cut = Cut()
     for source in shop.sources:
-        feeds = [feed for feed in source.provides if _may_tell(source, feed)]
+        feeds = [feed for feed in source.provides if may_tell(source, feed)]
         if not feeds:
             continue
         landing = folder / "landing" / source.name
@@ -59,7 +59,7 @@ def cut_originals(shop: Shop, folder: Path, vault: Vault, person: Person) -> Cut
     return cut
 
 
-def _may_tell(source: Source, feed: str) -> bool:
+def may_tell(source: Source, feed: str) -> bool:
     """Whether a feed's lines can be a customer's: they name one, or stand in one file with orders that do."""
     contract = load_contract(feed)
     shared = any(links_of(load_contract(other)) for other in source.provides)

@@ -47,8 +47,9 @@ def ingest_feed(
     ``home`` is the data home; the shop's folder is ``home/<shop>``. Only files whose name says a day within
     the range (or no day) are taken. ``key`` makes personal data unreadable and, where no ``vault`` is given,
     seals the landed originals; ``now`` bounds what can have happened. Nothing new, or a feed that the shop
-    lacks, gives a report with ``skipped_reason``. Raises ``FeedError`` when the feed cannot be ingested; then nothing of the failing load is visible, and the next
-    call takes its files again; ``FilesRefused`` when single files cannot be read: the others are loaded.
+    lacks, gives a report with ``skipped_reason``. Raises ``FeedError`` when the feed cannot be ingested; then
+    nothing of the failing load is visible, and the next call takes its files again; ``FilesRefused`` when
+    single files cannot be read: the others are loaded.
     """
     reason = shop.missing_reason(feed)
     if reason:

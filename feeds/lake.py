@@ -15,12 +15,13 @@ from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.dataset as ds
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
-from deltalake.exceptions import TableNotFoundError
+from deltalake import CommitProperties, Transaction, write_deltalake
 from deltalake.schema import Schema
 from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 
-LAYERS = ("raw", "core", "ml")
+from feeds.lake_tables import LAYERS, Commit, LakeError, LakeTables
+
+__all__ = ["LAYERS", "Commit", "Lake", "LakeError", "Rows", "StoredFile"]
 
 # Commit metadata is what the ledger is rebuilt from, so the log is kept for ten years, not Delta's thirty
 # days.
@@ -29,22 +30,6 @@ _CONFIGURATION = {"delta.logRetentionDuration": "interval 3650 days"}
 _COMPACTED_BYTES = 128 << 20
 
 Rows: TypeAlias = pa.Table | pa.RecordBatchReader
-
-
-class LakeError(RuntimeError):
-    """A table of the lake is missing, or an address is not one."""
-
-
-@dataclass(frozen=True)
-class Commit:
-    """One version of a table: when it was written (epoch milliseconds), how, and what the writer said about
-    it.
-    """
-
-    version: int
-    timestamp_ms: int
-    operation: str
-    metadata: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -57,80 +42,8 @@ class StoredFile:
     partition: Mapping[str, str]
 
 
-class Lake:
+class Lake(LakeTables):
     """Delta tables of one shop, ``<root>/<layer>/<name>``; layers are raw, core and ml."""
-
-    def __init__(self, root: Path | str) -> None:
-        self.root = Path(root)
-
-    def path(self, layer: str, name: str) -> Path:
-        """Folder of a table; raises ``LakeError`` for an unknown layer or an unusable name."""
-        if layer not in LAYERS:
-            raise LakeError(f"Got layer {layer!r}, but expected one of {LAYERS}.")
-        if not name.isidentifier():
-            raise LakeError(f"Got table name {name!r}, but expected letters, digits and underscores.")
-        return self.root.absolute() / layer / name
-
-    def exists(self, layer: str, name: str) -> bool:
-        """Whether the table has at least one committed version."""
-        return DeltaTable.is_deltatable(str(self.path(layer, name)))
-
-    def names(self, layer: str) -> tuple[str, ...]:
-        """Tables of a layer, sorted."""
-        folder = self.root.absolute() / layer
-        return tuple(sorted(p.name for p in folder.glob("*") if self.exists(layer, p.name)))
-
-    def version(self, layer: str, name: str) -> int:
-        """Number of the latest version; raises ``LakeError`` when there is no table."""
-        return int(self._table(layer, name).version())
-
-    def schema(self, layer: str, name: str) -> pa.Schema:
-        """Arrow schema of the latest version, partition columns last."""
-        return pa.schema(self._table(layer, name).schema().to_arrow())
-
-    def files(
-        self,
-        layer: str,
-        name: str,
-        *,
-        version: int | None = None,
-        partitions: Mapping[str, Sequence[str]] | None = None,
-    ) -> list[str]:
-        """Absolute paths of the Parquet files of a version, sorted; ``partitions`` keeps only those."""
-        filters = [(column, "in", list(values)) for column, values in (partitions or {}).items()]
-        uris = self._table(layer, name, version).file_uris(partition_filters=filters or None)
-        return sorted(uri.removeprefix("file://") for uri in uris)
-
-    def read(
-        self, layer: str, name: str, *, version: int | None = None, columns: list[str] | None = None
-    ) -> pa.Table:
-        """All rows of a version (the latest unless told) as an Arrow table."""
-        return self._table(layer, name, version).to_pyarrow_table(columns=columns)
-
-    def n_rows(self, layer: str, name: str) -> int:
-        """Number of rows of the latest version, from the commit log."""
-        return int(self._table(layer, name).count())
-
-    def history(self, layer: str, name: str) -> list[Commit]:
-        """All versions, oldest first."""
-        known = {"timestamp", "operation", "version", "operationParameters", "operationMetrics"}
-        return [
-            Commit(
-                version=int(entry["version"]),
-                timestamp_ms=int(entry["timestamp"]),
-                operation=str(entry["operation"]),
-                metadata={k: v for k, v in entry.items() if k not in known},
-            )
-            for entry in reversed(self._table(layer, name).history())
-        ]
-
-    def last_load_number(self, layer: str, name: str, app_id: str | None = None) -> int:
-        """Highest load number committed under ``app_id`` (the table's name unless told); 0 when there is
-        none.
-        """
-        if not self.exists(layer, name):
-            return 0
-        return int(self._table(layer, name).transaction_version(app_id or name) or 0)
 
     def append(
         self,
@@ -206,14 +119,6 @@ class Lake:
             commit_properties=properties,
         )
         return int(table.version())
-
-    def partition_values(self, layer: str, name: str, column: str, *, at_least_files: int = 1) -> list[str]:
-        """Values of a partition column that have at least so many files in the latest version, sorted."""
-        counts: dict[str, int] = {}
-        for uri in self._table(layer, name).file_uris():
-            value = uri.rsplit(f"/{column}=", 1)[-1].split("/", 1)[0]
-            counts[value] = counts.get(value, 0) + 1
-        return sorted(value for value, files in counts.items() if files >= at_least_files)
 
     def compact(self, layer: str, name: str, partitions: Mapping[str, str], *, when_files: int) -> bool:
         """Write the small files of one partition as few larger ones, once it has ``when_files`` of them.
@@ -300,14 +205,6 @@ class Lake:
         batches = written.to_batches(columns=target.names) if written else iter(())
         reader = pa.RecordBatchReader.from_batches(target, (batch.cast(target) for batch in batches))
         return self.replace(layer, name, reader, partition_by=partition_by, metadata=metadata)
-
-    def _table(self, layer: str, name: str, version: int | None = None) -> DeltaTable:
-        try:
-            return DeltaTable(str(self.path(layer, name)), version=version)
-        except TableNotFoundError as missing:
-            raise LakeError(
-                f"There is no table {layer}/{name} under {self.root}; ingest or build it first."
-            ) from missing
 
 
 def _properties(

@@ -50,6 +50,7 @@ def land_source(source: Source, home: Path, ledger: Ledger, *, vault: Vault | No
     """
     known = ledger.sightings(source.name)
     found = files_of(source)
+    ledger.drop_withdrawn(source.name, {file.name for file in found})
     fresh = [f for f in found if known.get(f.name, (0, 0, ""))[:2] != (f.size, f.mtime_ns)]
     again = [s for f in fresh if (s := _rewritten_alike(source.name, f, known.get(f.name), vault))]
     if again:

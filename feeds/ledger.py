@@ -8,138 +8,16 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import date
-from pathlib import Path
 
 from feeds.lake import Lake
-from feeds.ledger_rows import COMMIT_KEY, COUNTS, LandedFile, Load, Sighting
-from feeds.locks import exclusive
-
-_SCHEMA = """
-create table if not exists landed (
-    source text not null, sha256 text not null, name text not null, size integer not null, feed_date text,
-    path text not null, format text not null, primary key (source, sha256)
-) without rowid;
-create table if not exists sightings (
-    source text not null, name text not null, size integer not null, mtime_ns integer not null,
-    sha256 text not null, primary key (source, name)
-) without rowid;
-create table if not exists loads (
-    feed text not null, number integer not null,
-    state text not null check (state in ('running', 'done', 'rejected')),
-    files integer not null, source_rows integer, rows_read integer, accepted integer, deduplicated integer,
-    quarantined integer, filtered integer, seconds real, delta_version integer, by_rule text,
-    started_at text not null default (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')), finished_at text,
-    primary key (feed, number)
-) without rowid;
-create table if not exists consumed (
-    feed text not null, source text not null, sha256 text not null, load_number integer not null,
-    primary key (feed, source, sha256)
-) without rowid;
-create table if not exists cursors (
-    source text not null, resource text not null, cursor text, pulls integer not null,
-    pulled_at text not null default (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')), primary key (source, resource)
-) without rowid;
-create table if not exists details (
-    feed text not null, number integer not null, contract text, drift text not null, volume text not null,
-    primary key (feed, number)
-) without rowid;
-create table if not exists days (
-    feed text not null, number integer not null, day text not null, accepted integer not null,
-    primary key (feed, number, day)
-) without rowid;
-create table if not exists refusals (
-    feed text not null, reason text not null,
-    refused_at text not null default (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')), primary key (feed, reason)
-) without rowid;
-create index if not exists consumed_by_load on consumed (feed, load_number);
-"""
-
-_VERSION = 4
+from feeds.ledger_landings import LandingLedger
+from feeds.ledger_rows import COMMIT_KEY, COUNTS, LandedFile, Load
 
 
-class Ledger:
+class Ledger(LandingLedger):
     """The ledger of one shop; safe to share between threads and processes (each call is one transaction)."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Turning WAL on does not wait for another process that does the same: one at a time opens it.
-        with exclusive(path.parent / "locks" / "ledger.lock"):
-            db = sqlite3.connect(path, timeout=60)
-            db.execute("pragma journal_mode = wal")
-            db.close()
-            self._create_tables()
-
-    def _create_tables(self) -> None:
-        with self._transaction() as db:
-            if db.execute("pragma user_version").fetchone()[0] < _VERSION:
-                # Every statement creates only what an older ledger lacks.
-                for statement in _SCHEMA.split(";"):
-                    db.execute(statement)
-                db.execute(f"pragma user_version = {_VERSION}")
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        db = sqlite3.connect(self.path, timeout=60, isolation_level=None)
-        try:
-            db.execute("pragma synchronous = full")
-            # Taken at once: a reader that later turns writer could fail or overwrite what it had not seen.
-            db.execute("begin immediate")
-            yield db
-            db.execute("commit")
-        finally:
-            db.close()
-
-    def sightings(self, source: str) -> dict[str, tuple[int, int, str]]:
-        """Size, time of change and hash of each file of a source as last seen."""
-        with self._transaction() as db:
-            rows = db.execute("select name, size, mtime_ns, sha256 from sightings where source = ?", [source])
-            return {name: (size, mtime_ns, sha256) for name, size, mtime_ns, sha256 in rows}
-
-    def cursor(self, source: str, resource: str) -> str | None:
-        """Where the last pull of a resource of a source ended; ``None`` before the first."""
-        with self._transaction() as db:
-            row = db.execute(
-                "select cursor from cursors where source = ? and resource = ?", [source, resource]
-            ).fetchone()
-        return row[0] if row else None
-
-    def count_pulls(self, source: str, resource: str) -> int:
-        """How often a resource has been pulled."""
-        with self._transaction() as db:
-            row = db.execute(
-                "select pulls from cursors where source = ? and resource = ?", [source, resource]
-            ).fetchone()
-        return row[0] if row else 0
-
-    def record_landed(
-        self,
-        landed: Sequence[LandedFile],
-        sightings: Sequence[Sighting],
-        *,
-        cursor: tuple[str, str, str | None] | None = None,
-    ) -> list[LandedFile]:
-        """Write files, sightings and the (source, resource, cursor) of a pull in one transaction.
-
-        Gives the files of new content.
-        """
-        with self._transaction() as db:
-            new = [file for file in landed if _insert_landed(db, file)]
-            db.executemany(
-                "insert or replace into sightings values (?, ?, ?, ?, ?)",
-                [(s.source, s.name, s.size, s.mtime_ns, s.sha256) for s in sightings],
-            )
-            if cursor:
-                db.execute(
-                    "insert into cursors (source, resource, cursor, pulls) values (?, ?, ?, 1) "
-                    "on conflict do update set cursor = excluded.cursor, pulls = pulls + 1, "
-                    "pulled_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')",
-                    cursor,
-                )
-        return new
 
     def pending(
         self, feed: str, sources: Sequence[str], first_day: date | None = None, last_day: date | None = None
@@ -320,12 +198,6 @@ class Ledger:
                     [feed, file["source"], file["sha256"], told["number"]],
                 )
             _finish(db, feed, int(told["number"]), "done", told)  # type: ignore[call-overload]
-
-
-def _insert_landed(db: sqlite3.Connection, file: LandedFile) -> bool:
-    day = str(file.feed_date) if file.feed_date else None
-    row = (file.source, file.sha256, file.name, file.size, day, file.path, file.format)
-    return db.execute("insert or ignore into landed values (?, ?, ?, ?, ?, ?, ?)", row).rowcount == 1
 
 
 def _landed_file(row: tuple[str, str, str, int, str | None, str, str]) -> LandedFile:

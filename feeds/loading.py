@@ -201,6 +201,7 @@ def _without_refused(
     if not batch.refused:
         return files
     refused = {file.number for file in batch.refused}
+    work.ledger.note_unreadable([files[n] for n in sorted(refused)])
     if len(refused) == len(files):
         raise FilesRefused(replace(report, files=0), [file.reason for file in batch.refused])
     work.ledger.release(work.contract.name, number, [files[n] for n in sorted(refused)])

@@ -1,4 +1,4 @@
-"""One large clean CSV file in the canonical dialect, judged while it is scanned: no table of its texts is made.
+"""One large clean CSV file in the canonical dialect, judged while it is scanned, with no table of its texts.
 
 What the scan relies on (each record is one line, no header in the middle, no damaged identifier) is proved
 when all of it has been judged. Where the proof fails, the load begins again with ``reading``.

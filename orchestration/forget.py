@@ -18,6 +18,7 @@ from typing import Any
 
 from data_quality.forgotten import suppression_hash
 from feeds.forgetting_originals import cut_originals
+from feeds.forgetting_pulls import forget_in_pulls
 from feeds.forgetting_tables import forget_in_lake, forget_in_quarantine
 from feeds.locks import exclusive
 from feeds.people import (
@@ -105,6 +106,7 @@ def _carry_out(workspace: Workspace, person: Person) -> dict[str, Any]:
         cut = cut_originals(workspace.shop, folder, landing_vault(workspace.settings), person)
         done: dict[str, Any] = {
             "landing": {"lines": cut.n_lines, "rewritten": cut.rewritten, "deleted": cut.deleted},
+            "pulls": forget_in_pulls(workspace.shop, folder, landing_vault(workspace.settings), person),
             "quarantine": forget_in_quarantine(folder, cut.lines),
             **forget_in_lake(workspace.lake, person),
         }

@@ -57,8 +57,6 @@ def sql_settings(partitions: int) -> dict[str, str]:
         "spark.sql.adaptive.enabled": "true",
         "spark.sql.shuffle.partitions": str(partitions),
         "spark.sql.execution.arrow.pyspark.enabled": "true",
-        # With it every column expression looks up its line of Python, and failures are logged twice.
-        "spark.python.sql.dataFrameDebugging.enabled": "false",
         # A table that is kept stays partitioned by visitor, as it was made: what is grouped by the visitor
         # and more finds it so, and needs no shuffle of its own.
         "spark.sql.optimizer.canChangeCachedPlanOutputPartitioning": "false",
@@ -82,6 +80,8 @@ def process_settings(scratch: Path) -> dict[str, str]:
         "spark.log.level": "ERROR",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
+        # With it every column expression looks up its line of Python, and failures are logged twice.
+        "spark.python.sql.dataFrameDebugging.enabled": "false",
         "spark.sql.catalogImplementation": "in-memory",
         "spark.sql.warehouse.dir": str(scratch / "warehouse"),
         "spark.local.dir": str(scratch / "local"),

@@ -114,7 +114,7 @@ def conform(rows: DataFrame, schema: T.StructType) -> DataFrame:
 def write_aside(rows: DataFrame, output: str, folder: str, n_files: int) -> int:
     """Write a table as Parquet into a folder that must not exist yet; the number of rows written."""
     schema = output_schema(output)
-    writer = conform(rows, schema).coalesce(n_files).write.mode("errorifexists")
+    writer = conform(rows, schema).coalesce(n_files).write.mode("error")
     if output in KEYED_BY_FIRST_COLUMN:
         # A key of one column never repeats: a dictionary of it would be built only to be thrown away.
         writer = writer.option(f"parquet.enable.dictionary#{schema.names[0]}", "false")

@@ -7,92 +7,22 @@ segment read, lies behind, keeping the delivery ids.
 
 from __future__ import annotations
 
-import base64
 import fcntl
 import hashlib
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-from feeds.sealing import KEY_ID_BYTES, SealError, derive, key_id
-from feeds.vault import Vault
+from feeds.connectors.spool_seal import NoSeal, Seal
 
 SEGMENT_BYTES = 16 << 20
 # Deliveries whose ids are remembered at most, at about 100 bytes of memory each.
 REMEMBERED_IDS = 1_000_000
 REMEMBERED_SECONDS = 7 * 86_400
-_SEALED = b"sealed:"
-
-
-class Seal(Protocol):
-    """Makes a delivery unreadable on disk, and readable again; the sealed form has no line break."""
-
-    def seal(self, plain: bytes) -> bytes:
-        """The sealed form."""
-        ...
-
-    def unseal(self, sealed: bytes) -> bytes:
-        """The plain form."""
-        ...
-
-
-class NoSeal:
-    """Leaves deliveries as they are."""
-
-    def seal(self, plain: bytes) -> bytes:
-        """The same bytes."""
-        return plain
-
-    def unseal(self, sealed: bytes) -> bytes:
-        """The same bytes."""
-        return sealed
-
-
-class VaultSeal:
-    """Seals each delivery (AES-256-GCM), unless originals rest plain; opens what was sealed in either case.
-
-    Under the last key of the vault, which stays when the keys of landed originals are changed.
-    """
-
-    def __init__(self, vault: Vault) -> None:
-        self._ciphers = {key_id(key): AESGCM(derive(key, "webhook spool")) for key in vault.keys}
-        self._key = key_id(vault.keys[-1]) if vault.resting != "plain" else None
-
-    def seal(self, plain: bytes) -> bytes:
-        """A mark, then id of the key, nonce and sealed bytes in Base64."""
-        if self._key is None:
-            return plain
-        nonce = os.urandom(12)
-        return _SEALED + base64.b64encode(
-            self._key + nonce + self._ciphers[self._key].encrypt(nonce, plain, self._key)
-        )
-
-    def unseal(self, sealed: bytes) -> bytes:
-        """The plain bytes; raises ``SealError`` when they were changed or the key is not at hand."""
-        if not sealed.startswith(_SEALED):
-            return sealed
-        try:
-            raw = base64.b64decode(sealed[len(_SEALED) :])
-            wanted, rest = raw[:KEY_ID_BYTES], raw[KEY_ID_BYTES:]
-            return self._ciphers[wanted].decrypt(rest[:12], rest[12:], wanted)
-        except (KeyError, ValueError, InvalidTag) as broken:
-            raise SealError(
-                "A spooled delivery was changed, or the key it was sealed under is not at hand. "
-                "Set the key; see docs/privacy.md."
-            ) from broken
-
-
-def seal_of(vault: Vault | None) -> Seal:
-    """How deliveries rest where originals rest as the vault says."""
-    return NoSeal() if vault is None else VaultSeal(vault)
 
 
 @dataclass(frozen=True)
@@ -173,15 +103,46 @@ def read_spool(folder: Path, after: int, seal: Seal | None = None) -> Iterator[t
     seal = seal or NoSeal()
     if not folder.exists():
         return
+    for path in _closed(folder):
+        if number_of(path) > after:
+            # A line without a body is a delivery that was taken out; its id stays known.
+            bodies = [body for _, _, body in (line.partition(b" ") for line in _lines(path)) if body]
+            yield [seal.unseal(body) for body in bodies], number_of(path)
+
+
+def rewrite_spool(folder: Path, seal: Seal, change: Callable[[bytes], bytes | None]) -> None:
+    """Replace the bodies of all stored deliveries by what ``change`` makes of them; ``None`` takes one out.
+
+    The ids stay known. Nothing may read the spool meanwhile; a receiver goes on in a new segment.
+    """
+    for path in _closed(folder) if folder.exists() else ():
+        before, after = _lines(path), list[bytes]()
+        for line in before:
+            mark, _, sealed = line.partition(b" ")
+            plain = seal.unseal(sealed) if sealed else None
+            body = change(plain) if plain is not None else None
+            after.append(line if body == plain else mark if body is None else mark + b" " + seal.seal(body))
+        if after != before:
+            aside = path.with_suffix(".part")
+            with aside.open("wb") as out:
+                out.write(b"".join(line + b"\n" for line in after))
+                out.flush()
+                os.fsync(out.fileno())
+            os.replace(aside, path)
+
+
+def _closed(folder: Path) -> list[Path]:
+    """All segments, none of them open any more."""
     with _locked(folder):
         for path in folder.glob("segment-*.log"):
             os.rename(path, path.with_suffix(".closed"))
         _sync_folder(folder)
-    for path in sorted(folder.glob("segment-*.closed")):
-        if number_of(path) > after:
-            content = path.read_bytes()
-            lines = content[: content.rfind(b"\n") + 1].split(b"\n")[:-1]
-            yield [seal.unseal(line.split(b" ", 1)[1]) for line in lines], number_of(path)
+    return sorted(folder.glob("segment-*.closed"))
+
+
+def _lines(path: Path) -> list[bytes]:
+    content = path.read_bytes()
+    return content[: content.rfind(b"\n") + 1].split(b"\n")[:-1]
 
 
 def unread_segments(folder: Path, after: int) -> list[Path]:
@@ -224,8 +185,7 @@ def number_of(path: Path) -> int:
 
 
 def _marks(path: Path) -> list[bytes]:
-    content = path.read_bytes()
-    return [line.split(b" ", 1)[0] for line in content[: content.rfind(b"\n") + 1].split(b"\n")[:-1]]
+    return [line.split(b" ", 1)[0] for line in _lines(path)]
 
 
 @contextmanager

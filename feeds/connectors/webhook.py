@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from feeds.connectors.pull import Page
-from feeds.connectors.spool import Seal, discard_read, read_spool, seal_of
+from feeds.connectors.spool import discard_read, read_spool
+from feeds.connectors.spool_seal import Seal, seal_of
 from feeds.connectors.webhook_signature import Signing
 from feeds.report import FeedError
 from feeds.shop import Source

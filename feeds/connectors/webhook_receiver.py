@@ -20,7 +20,8 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from feeds.connectors.spool import Delivery, SpoolWriter, fingerprint, seal_of
+from feeds.connectors.spool import Delivery, SpoolWriter, fingerprint
+from feeds.connectors.spool_seal import seal_of
 from feeds.connectors.webhook import WebhookOptions, spool_folder
 from feeds.connectors.webhook_signature import Refused
 from feeds.locks import exclusive

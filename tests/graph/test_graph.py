@@ -112,7 +112,7 @@ def test_dbt_tests_are_checks_of_their_models(demo: dg.Definitions) -> None:
 
 def test_every_writer_of_the_warehouse_waits_for_the_same_pool(demo: dg.Definitions) -> None:
     graph = demo.resolve_asset_graph()
-    layers = ("control", "staging", "intermediate", "marts", "features", "serving", "ml", "published")
+    layers = ("control", "staging", "intermediate", "marts", "features", "serving", "published")
     for key in graph.get_all_asset_keys():
         if key.path[0] in layers:
             assert graph.get(key).pools == {"warehouse"}, key.to_user_string()

@@ -101,13 +101,11 @@ def test_dagster_gets_the_same_summary(launched):
 
 
 def promised(name):
-    """Columns and types of a table as it is written: those of its contract, then the day it is replaced by."""
+    """Columns and types as a table is written: those of its contract, then the day it is replaced by."""
     day = pa.field("_day", pa.date32())
     if name == "pair_days":
         texts = [pa.field(column, pa.string()) for column in ("pair_kind", "sku", "paired_sku")]
-        numbers = [
-            pa.field(column, pa.int64()) for column in ("n_together", "weight_steps", "last_micros")
-        ]
+        numbers = [pa.field(column, pa.int64()) for column in ("n_together", "weight_steps", "last_micros")]
         return pa.schema([*texts, *numbers, day])
     contract = load_contract(name, "core").arrow_schema()
     return contract if name == "item_pairs" else contract.append(day)

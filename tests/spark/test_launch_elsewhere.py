@@ -61,7 +61,6 @@ def test_a_cluster_of_two_workers_gives_the_same_tables_as_this_machine(tmp_path
 
 
 def test_spark_connect_gives_the_same_tables_as_this_machine(tmp_path, launching):
-    pytest.importorskip("grpc_status", reason="Spark Connect's client needs the packages of pyspark[connect]")
     inputs = launching(tmp_path).lake(**lake_rows())
     here = launched(launching, tmp_path / "here", inputs)
     assert_same_tables(here, launched(launching, tmp_path / "there", inputs, SPARK_REMOTE="local[2]"))

@@ -246,7 +246,7 @@ def test_the_life_of_the_handmade_orders(handmade_build: Any) -> None:
         ("o4", "placed", 8, "order", False),
         ("o4", "paid", 8, "payment", False),
         ("o5", "placed", 9, "order", False),
-        # packed for 37 hours and 55 minutes, longer than 24, but this shop has shown no order that left the state
+        # packed for more than 24 hours, but no order of this shop has ever left the state
         ("o5", "packed", 9, "order_version", False),
     ]
 

@@ -19,7 +19,7 @@ def test_each_order_is_where_its_payments_and_parcels_say(handmade_build: Any) -
     assert orders == [
         # paid at 09:01 on the 1st, left at 09:00 on the 2nd, came at 09:00 on the 5th, due on the 4th
         ("o1", "delivered", "late", None, 24 * HOUR - minute, 72 * HOUR),
-        # left at 09:00 on the 4th, on its way until 23:00 UTC on the 10th; no payment was told, nothing promised
+        # left at 09:00 on the 4th, on its way until 23:00 UTC on the 10th; no payment told, nothing promised
         ("o2", "in_transit", "on_time", 6 * 24 * HOUR + 14 * HOUR, None, None),
         ("o3", "cancelled", "cancelled", None, None, None),
         # paid at 09:05 on the 8th, promised to arrive on the 9th

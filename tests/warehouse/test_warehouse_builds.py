@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from data_quality.contract import all_contracts
 from orchestration.defs.serving.publication import MARTS
 
 
@@ -25,7 +26,7 @@ def test_a_shop_without_feeds_has_every_table_and_no_rows(empty_build: Any) -> N
         "select table_schema || '.' || table_name from information_schema.tables "
         "where table_schema in ('marts', 'features', 'serving')"
     )
-    assert len(tables) == len(MARTS) + 11 + 13
+    assert len(tables) == len(MARTS) + 11 + len(all_contracts("served"))
     counts = {name: empty_build.rows(f"select count(*) from {name}")[0][0] for (name,) in tables}
     # the metric dictionary is the same for every shop
     assert {name for name, rows in counts.items() if rows} == {"marts.metrics"}

@@ -1,10 +1,15 @@
 -- Totals of visits, searches and customers are the same in every mart that counts them.
 with
 
+searches as (
+    select * from {{ ref('stg_core__session_events') }}
+    where event_type = 'search'
+),
+
 totals as (
     select
         'searches' as counted,
-        (select count(*) from {{ ref('stg_core__session_events') }} where event_type = 'search') as expected,
+        (select count(*) from searches) as expected,
         (select coalesce(sum(n_searches), 0) from {{ ref('agg_searches_daily') }}) as found
     union all
     select

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ import pytest
 
 from data_quality.contract import load_contract
 from feeds.ingest import ingest_feed
+from feeds.lake import Lake
 from feeds.landing import land_source
+from feeds.refusals import FilesRefused
 from feeds.report import FeedError, LandingError, LoadRejected
 from feeds.shop import load_shop
 
@@ -298,3 +301,38 @@ def test_personal_data_is_in_no_file_but_landing(world: Any) -> None:
         if path.is_file() and "landing" not in path.parts:
             content = str(pq.read_table(path).to_pydict()) if path.suffix == ".parquet" else path.read_bytes()
             assert not any(secret in str(content) for secret in ("Lovelace", "example.org", "Secret")), path
+
+
+def test_one_feed_from_two_platforms_is_loaded_a_dialect_at_a_time(tmp_path: Path) -> None:
+    """The golden order of Taobao and of JD, in their own files: both end in one table of orders."""
+    golden, home = Path(__file__).parents[2] / "data" / "golden", tmp_path / "home"
+    sources = [{"name": p, "path": str(golden / p), "dialect": p} for p in ("taobao", "jd")]
+    shop = {"name": "two", "time_zone": "Asia/Shanghai", "currency": "CNY", "sources": sources}
+    (home / "shops").mkdir(parents=True)
+    (home / "shops" / "two.yaml").write_text(json.dumps(shop))
+    two = load_shop("two", home)
+    told = ingest_feed(two, "orders", home, key=b"k", now=datetime(2030, 1, 1, tzinfo=UTC))
+    assert len(told.loads) == 2
+    orders = Lake(home / "two" / "lake").read("raw", "orders", columns=["channel", "_load_number"])
+    assert set(orders["channel"].to_pylist()) == {"taobao", "jd"}
+    assert len(set(orders["_load_number"].to_pylist())) == 2
+    assert ingest_feed(two, "orders", home, key=b"k").skipped_reason
+
+
+def test_a_refused_file_is_due_until_its_sender_removes_it(world: Any, event: Event) -> None:
+    wrong = world.send("events", "2026-02-01.csv", "colour,shape\nred,round\n")
+    world.send_events("2026-02-02.csv", event(1))
+    for _ in range(2):
+        with pytest.raises(FilesRefused, match="line 1 lacks the column"):
+            world.ingest("events")
+    wrong.unlink()
+    assert world.ingest("events").skipped_reason == "nothing new has arrived"
+    assert world.ledger.refusals("events") == []
+
+
+def test_a_good_file_that_its_sender_removes_after_landing_is_still_loaded(world: Any, event: Event) -> None:
+    sent = world.send_events("2026-02-01.csv", event(1))
+    (source,) = world.shop.sources_of("events")
+    land_source(source, world.folder, world.ledger)
+    sent.unlink()
+    assert world.ingest("events").accepted == 1

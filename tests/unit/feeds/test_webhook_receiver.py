@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from feeds.connectors.spool import Delivery, NoSeal, SpoolWriter, VaultSeal, read_spool
+from feeds.connectors.spool import Delivery, SpoolWriter, read_spool
+from feeds.connectors.spool_seal import NoSeal, VaultSeal
 from feeds.connectors.webhook import SpoolPull, spool_folder
 from feeds.connectors.webhook_receiver import GroupCommit, webhook_app
 from feeds.connectors.webhook_signature import Refused, Signing, sign

@@ -30,20 +30,20 @@ def warehouse(tmp_path) -> Path:
 
 @pytest.fixture
 def holder(warehouse):
-    """Starts a process that holds the warehouse; gives the process and the event that ends it."""
+    """Starts a process that holds the warehouse, and gives it."""
     started = []
 
     def start(kind: str):
-        held, let_go = CONTEXT.Event(), CONTEXT.Event()
-        process = CONTEXT.Process(target=_hold, args=(kind, warehouse, held, let_go))
+        held = CONTEXT.Event()
+        process = CONTEXT.Process(target=_hold, args=(kind, warehouse, held, CONTEXT.Event()))
         process.start()
         assert held.wait(10)
-        started.append((process, let_go))
-        return process, let_go
+        started.append(process)
+        return process
 
     yield start
-    for process, let_go in started:
-        let_go.set()
+    for process in started:
+        process.kill()
         process.join(10)
 
 
@@ -70,7 +70,7 @@ def test_readers_share_the_warehouse_and_a_writer_has_it_alone(holder, warehouse
 
 
 def test_a_killed_writer_leaves_the_warehouse_free(holder, warehouse):
-    process, _ = holder("write")
+    process = holder("write")
     os.kill(process.pid, signal.SIGKILL)
     process.join(10)
     assert not _blocked("write", warehouse)
