@@ -31,6 +31,7 @@ def _configuration(home: Path) -> dict[str, object]:
     return {
         "telemetry": {"enabled": False},
         "nux": {"enabled": False},
+        "python_logs": {"python_log_level": "INFO"},  # Dagster's own events are kept whatever this says
         "run_storage": _stored("dagster._core.storage.runs", "SqliteRunStorage", history),
         "event_log_storage": _stored(
             "orchestration.event_log", "BatchingSqliteEventLogStorage", history / "runs"

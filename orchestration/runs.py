@@ -9,11 +9,13 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import dagster as dg
+from dagster._core.execution.api import execute_run_iterator  # what the public execute_job runs to its end
 
 from orchestration.arrivals import has_files, pending_days
 from orchestration.executor import main_job, start_server, stop_server
 from orchestration.instance import open_instance
 from orchestration.partitions import range_tags
+from orchestration.progress import told
 from orchestration.turns import BY_COMMAND, clear_up, only_run
 from orchestration.usage import PeakMemory
 from orchestration.workspace import Workspace
@@ -46,22 +48,24 @@ def run_shop(workspace: Workspace, days: tuple[date, date] | None = None) -> Run
     with only_run(workspace.folder), PeakMemory() as peak:
         days = days or pending_days(workspace)
         _check_sources(workspace)
-        result = _execute(workspace, days)
-    return _outcome(result, time.perf_counter() - started, peak.megabytes, days)
+        run_id, events = _execute(workspace, days)
+    return _outcome(run_id, events, time.perf_counter() - started, peak.megabytes, days)
 
 
-def _execute(workspace: Workspace, days: tuple[date, date] | None) -> dg.JobExecutionResult:
+def _execute(workspace: Workspace, days: tuple[date, date] | None) -> tuple[str, list[dg.DagsterEvent]]:
+    """Run the main job; gives the run's identifier and what happened, after telling it step by step."""
     start_server()
     try:
         with open_instance(workspace) as instance:
             clear_up(instance)
-            return dg.execute_job(
-                dg.reconstructable(main_job),
-                instance=instance,
-                tags={**BY_COMMAND, **range_tags(*(days or (datetime.now(UTC).date(),) * 2))},
+            job = dg.reconstructable(main_job)
+            run = instance.create_run_for_job(
+                job_def=main_job(),
                 run_config={"loggers": {"console": {}}},
-                raise_on_error=False,
+                tags={**BY_COMMAND, **range_tags(*(days or (datetime.now(UTC).date(),) * 2))},
+                job_code_origin=job.get_python_origin(),
             )
+            return run.run_id, list(told(execute_run_iterator(job, run, instance)))
     finally:
         stop_server()
 
@@ -82,31 +86,36 @@ def _check_sources(workspace: Workspace) -> None:
 
 
 def _outcome(
-    result: dg.JobExecutionResult, seconds: float, megabytes: float, days: tuple[date, date] | None
+    run_id: str,
+    events: list[dg.DagsterEvent],
+    seconds: float,
+    megabytes: float,
+    days: tuple[date, date] | None,
 ) -> RunOutcome:
     materialised: dict[str, dict[str, Any]] = {}
-    for event in result.all_events:
-        if event.event_type_value != "ASSET_MATERIALIZATION":
-            continue
-        data = event.step_materialization_data.materialization
-        values = {name: getattr(value, "value", value) for name, value in data.metadata.items()}
-        materialised["/".join(data.asset_key.path)] = values
-    checks = [
-        e.asset_check_evaluation_data
-        for e in result.all_events
-        if e.event_type_value == "ASSET_CHECK_EVALUATION"
-    ]
-    failed_checks = tuple(f"{'/'.join(c.asset_key.path)}: {c.check_name}" for c in checks if not c.passed)
-    failed_steps = {
-        e.step_key or "": _cause(e) for e in result.all_events if e.event_type_value == "STEP_FAILURE"
-    }
+    failed_checks: list[str] = []
+    failed_steps: dict[str, str] = {}
+    success = False
+    for event in events:
+        kind = event.event_type_value
+        if kind == "ASSET_MATERIALIZATION":
+            data = event.step_materialization_data.materialization
+            values = {name: getattr(value, "value", value) for name, value in data.metadata.items()}
+            materialised["/".join(data.asset_key.path)] = values
+        elif kind == "ASSET_CHECK_EVALUATION":
+            check = event.asset_check_evaluation_data
+            if not check.passed:
+                failed_checks.append(f"{'/'.join(check.asset_key.path)}: {check.check_name}")
+        elif kind == "STEP_FAILURE":
+            failed_steps[event.step_key or ""] = _cause(event)
+        success = success or kind == "PIPELINE_SUCCESS"
     return RunOutcome(
-        run_id=result.run_id,
-        success=result.success,
+        run_id=run_id,
+        success=success,
         seconds=seconds,
         peak_memory_mb=megabytes,
         materialised=materialised,
-        failed_checks=failed_checks,
+        failed_checks=tuple(failed_checks),
         failed_steps=failed_steps,
         days=days,
     )

@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'fct_sessions'}}}) }}
 -- Totals of visits, searches and customers are the same in every mart that counts them.
 with
 
