@@ -153,9 +153,11 @@ def by_day(con: duckdb.DuckDBPyConnection, contract: Contract, time_zone: str) -
         day = f"timezone($zone, make_timestamptz(step * {_QUARTER_HOUR}))::date"
     rows = con.execute(
         f"""
-        select coalesce(f.feed_date, {day}) as day, sum(n)
-        from (select _file_id, {step} as step, count(*) as n from accepted group by all)
-        join files f using (_file_id) group by all having day is not null order by day
+        select day, sum(n) from (
+            select coalesce(f.feed_date, {day}) as day, n
+            from (select _file_id, {step} as step, count(*) as n from accepted group by all)
+            join files f using (_file_id)
+        ) where day is not null group by day order by day
         """,
         {"zone": time_zone} if "$zone" in day else {},
     )

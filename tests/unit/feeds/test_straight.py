@@ -44,6 +44,7 @@ def outcome(world: Any, at_least: int, monkeypatch: pytest.MonkeyPatch) -> tuple
     told = world.ingest("events", max_load_bytes=1 << 30)
     stored = world.rows("events", "_line", "event_id", "event_type", "sku", "search_query", "units")
     kept = open_rows(world.folder, "events", [1]).to_pylist()
+    assert sum(told.by_day.values()) == told.accepted
     account = replace(told, seconds=0, drift=tuple(sorted(told.drift)))
     return account, stored, kept
 

@@ -99,7 +99,7 @@ def test_an_unknown_job_is_refused_with_the_known_ones(tmp_path):
 def test_a_job_without_a_folder_for_its_table_is_refused(tmp_path):
     path = tmp_path / "plan.json"
     path.write_text(json.dumps(document(tmp_path, outputs={})))
-    with pytest.raises(PlanError, match="Job pairs writes item_pairs"):
+    with pytest.raises(PlanError, match="Job pairs writes pair_days"):
         read_plan(path, ("pairs",))
 
 
