@@ -117,6 +117,16 @@ def test_sales_by_channel_and_month_sum_to_the_lines_of_orders_not_cancelled(ask
         "select ordered_date, shop_net_amount from marts.fct_order_lines where not is_order_cancelled"
     ):
         lines[day.replace(day=1)] = lines.get(day.replace(day=1), 0) + amount
+    # An order with a line in quarantine still tells its whole amount; the planted faults make a few of them.
+    incomplete = ask(
+        "select o.ordered_date, o.shop_net_amount - coalesce(sum(l.shop_net_amount), 0) as missing "
+        "from marts.fct_orders as o left join marts.fct_order_lines as l on l.order_id = o.order_id "
+        "where not o.is_cancelled and o.gross_amount <> o.lines_gross_amount "
+        "group by o.order_id, o.ordered_date, o.shop_net_amount"
+    )
+    assert len(incomplete) < 20
+    for day, amount in incomplete:
+        lines[day.replace(day=1)] = lines.get(day.replace(day=1), 0) + amount
     assert by_month == lines
 
 

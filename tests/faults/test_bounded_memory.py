@@ -12,7 +12,7 @@ import pytest
 
 LIMIT_MB = 200
 # The interpreter with its packages, Arrow's and SQLite's buffers, and the decryption of a chunk.
-BESIDE_DUCKDB_MB = 300
+BESIDE_DUCKDB_MB = 400
 
 INGEST = """
 import json, sys
