@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.pipeline import LIMITS
-from benchmarks.report_services import ingestion, publishing, spark_ladder, webhook
+from benchmarks.report_large import large_warehouse, spark_ladder
+from benchmarks.report_services import ingestion, publishing, webhook
 from benchmarks.report_tables import read_results, table_of, where_measured
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -19,7 +20,7 @@ PAGE = ROOT / "docs" / "results.md"
 def main() -> None:
     """Write the page."""
     parts = [_head(), _pipeline(), _forecasts(), _replay(), _sessions(), _priorities()]
-    parts += [ingestion(), webhook(), publishing(), spark_ladder()]
+    parts += [large_warehouse(), ingestion(), webhook(), publishing(), spark_ladder()]
     PAGE.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
     print(f"wrote {PAGE.relative_to(ROOT)}")
 

@@ -1,4 +1,4 @@
-"""Sections of ``docs/results.md`` about what moves rows: ingestion, webhooks, publishing, Spark."""
+"""Sections of ``docs/results.md`` about what moves rows: ingestion, webhooks, publishing."""
 
 # ruff: noqa: E501  (sentences of the page it writes are kept whole)
 from __future__ import annotations
@@ -50,18 +50,6 @@ def publishing() -> str:
         (f"p99 of {told['reads']['reads']} BI reads meanwhile, ms", told["reads"]["p99_ms"], told["reads"]["limit_p99_ms"], _held(told["reads"]["is_within_limit"])),
     ]  # fmt: skip
     return _section("Publishing", told, table_of(["what", "measured", "limit", ""], rows))
-
-
-def spark_ladder() -> str:
-    """The Spark jobs at growing sizes, in one process and on a cluster of two workers."""
-    told = read_results("spark_ladder")
-    if not told:
-        return ""
-    names = ("where", "events", "seconds", "peak_memory_mb", "disk_mb")
-    rungs = sorted(told.values(), key=lambda rung: (rung["events"], rung["where"]))
-    rows = [tuple(rung.get(name) for name in names) for rung in rungs]
-    header = ["where", "events", "seconds", "peak memory, MB", "disk, MB"]
-    return _section("Spark at growing sizes", rungs[-1], table_of(header, rows))
 
 
 def _held(is_held: bool) -> str:

@@ -129,6 +129,7 @@ def climb(
     written = sum(path.stat().st_size for path in (folder / "out").rglob("*.parquet"))
     return {
         "machine": machine,
+        "memory": memory,
         "seconds": round(seconds, 1),
         **watched,
         "read_mb": round(sum(Path(f).stat().st_size for e in inputs.values() for f in e["files"]) / 1e6),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import duckdb
+import numpy as np
 
 from data_quality.acceptance_rules import quoted
 from data_quality.contract import Contract
@@ -23,9 +24,8 @@ def judge_duplicates(con: duckdb.DuckDBPyConnection, contract: Contract, files: 
     """
     keys = ", ".join(map(quoted, contract.key))
     con.execute("create temp table verdicts (row_id bigint, verdict varchar)")
-    con.execute(
-        f"create temp table contested as select {keys} from clean group by {keys} having count(*) > 1"
-    )
+    repeated = "having count(*) > 1" if _may_repeat(con, keys) else "limit 0"
+    con.execute(f"create temp table contested as select {keys} from clean group by {keys} {repeated}")
     con.execute(
         "create temp table existing as "
         "select * exclude (row_id), 0::bigint as _load_number from clean limit 0"
@@ -36,6 +36,15 @@ def judge_duplicates(con: duckdb.DuckDBPyConnection, contract: Contract, files: 
     if contested and contested[0]:
         con.execute(_verdict_sql(contract))
     con.execute("drop table contested; drop table existing")
+
+
+def _may_repeat(con: duckdb.DuckDBPyConnection, keys: str) -> bool:
+    """Whether two rows may have the same key: whether two hashes of 64 bits are equal.
+
+    Sorting the hashes takes a fifth of the time of grouping the keys, and keys seldom repeat.
+    """
+    hashes = np.sort(np.asarray(con.execute(f"select hash({keys}) as h from clean").fetchnumpy()["h"]))
+    return bool((hashes[1:] == hashes[:-1]).any())
 
 
 def _find_existing(con: duckdb.DuckDBPyConnection, contract: Contract, files: list[str]) -> None:

@@ -6,6 +6,7 @@ judged in ``acceptance_duplicates``.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from data_quality.contract import Column, Contract
@@ -98,7 +99,7 @@ def _text_rules(column: Column) -> list[Rule]:
         message = f"the text is longer than {column.max_length} characters"
         rules.append(Rule(f"{name}_max_length", name, f"length({value}) > {column.max_length}", message))
     if column.pattern is not None:
-        condition = f"not regexp_full_match({value}, {literal(column.pattern)})"
+        condition = f"not {_matches(value, column.pattern)}"
         rules.append(Rule(f"{name}_pattern", name, condition, f"the text does not match {column.pattern}"))
     if column.allowed:
         values = ", ".join(map(literal, column.allowed))
@@ -111,6 +112,14 @@ def _text_rules(column: Column) -> list[Rule]:
             )
         )
     return rules
+
+
+def _matches(value: str, pattern: str) -> str:
+    """SQL of a full match; codes of some letters by GLOB, in half the time of a regular expression."""
+    code = re.fullmatch(r"\^(\[[A-Z0-9](?:-[A-Z0-9])?\])\{(\d)\}\$", pattern)
+    if code:
+        return f"({value} glob {literal(code[1] * int(code[2]))})"
+    return f"regexp_full_match({value}, {literal(pattern)})"
 
 
 def _future_rules(contract: Contract) -> list[Rule]:

@@ -76,9 +76,7 @@ def leave_out_forgotten(
         emptied = [*links, *(c.name for c in contract.columns if c.personal)]
         con.execute(f"update judged set {', '.join(f'{quoted(c)} = null' for c in emptied)} where {mine}")
     else:
-        con.execute(
-            f"update judged set _filtered = '{FILTER}', _rule = null, _bad = null, _row = null where {mine}"
-        )
+        con.execute(f"update judged set _filtered = '{FILTER}', _rule = null, _given = null where {mine}")
     con.unregister("gone")
 
 

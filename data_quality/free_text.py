@@ -58,8 +58,9 @@ def mask_free_text(
     changed = 0
     for column in map(quoted, columns):
         suspects = con.execute(
-            f"select distinct {column} from {table} "
-            f"where length({column}) >= 6 and regexp_matches({column}, ?)",
+            # Texts repeat: each is looked at once.
+            f"select text from (select distinct {column} as text from {table} where strlen({column}) >= 6) "
+            "where length(text) >= 6 and regexp_matches(text, ?)",
             [_SUSPECT],
         ).fetchall()
         masked = [(text, told) for (text,) in suspects if (told := mask_text(text, tuple(countries))) != text]

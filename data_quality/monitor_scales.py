@@ -66,7 +66,7 @@ SCALES = {
     "freshness": Scale(_none, _none, lambda expected: (expected, expected), 1.0, both_sides=False),
     "null_ratio": Scale(_angle, _share, _share_limits(0.03), least_spread=0.01),
     # the mean of logarithms: its change is that of a typical value
-    "distribution": Scale(_none, np.expm1, _ratio_limits(0.85, 1.18), least_spread=0.01),
+    "distribution": Scale(np.log1p, np.expm1, _ratio_limits(0.85, 1.18), least_spread=0.01),
     # how far the shares of a day's categories lie from those of the days before; only far is worth a word
     "mix": Scale(_angle, _share, _share_limits(0.05), least_spread=0.01, both_sides=False),
 }

@@ -19,7 +19,9 @@ from data_quality.monitor_scales import SCALES, Scale
 _MAD_TO_SD = 1.4826
 # The expectation is a median of few days and scatters itself: an error is wider than the day's own noise.
 _NOISE_OF_EXPECTED = 1.15
-VERSION = "monitors-1"
+_QUIET_DAYS = 2
+_NINE_TENTHS = 1.2816  # of a normal distribution lie below so many standard deviations
+VERSION = "monitors-2"
 
 Days = npt.NDArray[np.float64]
 
@@ -31,17 +33,27 @@ class MonitorParams:
     A weekday's usual value is the median of its last ``weeks`` occurrences, moved by how the last
     ``level_days`` compare with theirs, so that growth and season are followed. Its scatter is that of the
     errors which this rule made on the last ``spread_days``. A day is unusual beyond ``z_limit`` such standard
-    deviations, if the change also matters (``monitor_scales`` says from when); for too few rows
-    ``z_limit_of_loss`` is enough, as rows get lost more often than they are invented. Days with an event of
-    the calendar teach nothing; they are judged with ``event_factor`` times the scatter, and their rows may be
-    up to ``event_change_ratio`` times more or fewer.
+    deviations, if the change also matters (``monitor_scales`` says from when); ``z_limit_of_mix`` for shares
+    of categories, whose distance from the usual is skewed.
+
+    Rows get lost more often than they are invented. For too few rows the limit is the one that finds a loss
+    of ``loss_ratio`` nine times in ten, between ``z_limits_of_loss``; of a table with a companion only the
+    companion is judged so, as it scatters less.
+
+    Days with an event of the calendar teach nothing; they are judged with ``event_factor`` times the scatter,
+    and their rows may be up to ``event_change_ratio`` times more or fewer. After a run of events, while fewer
+    than ``min_level_days`` of the days that set the level are known, the scatter is as wide, and the errors
+    teach nothing of it.
     """
 
     weeks: int = 8
     level_days: int = 14
     spread_days: int = 56
-    z_limit: float = 3.5
-    z_limit_of_loss: float = 2.5
+    min_level_days: int = 7
+    z_limit: float = 4.0
+    z_limit_of_mix: float = 5.0
+    z_limits_of_loss: tuple[float, float] = (2.5, 3.25)
+    loss_ratio: float = 0.4
     min_history_days: int = 28
     event_factor: float = 2.0
     event_change_ratio: float = 4.0
@@ -57,6 +69,8 @@ class Series:
     """One figure of one table on consecutive days; ``nan`` where it could not be measured.
 
     ``noise`` is the standard deviation that chance alone gives the figure on its scale (``monitor_scales``).
+    ``has_companion``: another series compares these rows with those of a table that grows alike.
+    ``has_event_room``: an event of the calendar may multiply the figure.
     """
 
     table_name: str
@@ -65,6 +79,8 @@ class Series:
     values: Days
     noise: Days
     event_days: frozenset[date] = field(default_factory=frozenset)
+    has_companion: bool = False
+    has_event_room: bool = False
 
 
 def judge(
@@ -83,6 +99,32 @@ READING_COLUMNS = (
     "table_name", "monitor", "measure", "reading_date", "observed_value", "expected_value", "lower_value",
     "upper_value", "deviations", "state",
 )  # fmt: skip
+
+
+def incidents(readings: pd.DataFrame) -> pd.DataFrame:
+    """The alarms that readings raise: one for each table and run of unusual days, whatever their measures.
+
+    Columns are table_name, first_date, last_date, n_days (unusual ones) and the monitor, measure and
+    deviations of the most unusual reading. One quiet day between two unusual ones does not end an incident.
+    """
+    unusual = readings[readings["state"] == "unusual"].assign(
+        day=lambda rows: pd.to_datetime(rows["reading_date"]), size=lambda rows: rows["deviations"].abs()
+    )
+    unusual = unusual.sort_values(["table_name", "day", "size"], ascending=[True, True, False])
+    is_new = unusual.groupby("table_name")["day"].diff().dt.days.fillna(np.inf) > _QUIET_DAYS
+    grouped = unusual.assign(number=is_new.cumsum()).groupby("number")
+    told = grouped.agg(
+        table_name=("table_name", "first"),
+        first_date=("reading_date", "min"),
+        last_date=("reading_date", "max"),
+        n_days=("reading_date", "nunique"),
+    )
+    worst = (
+        unusual.loc[grouped["size"].idxmax(), ["monitor", "measure", "deviations"]] if len(told) else unusual
+    )
+    return told.reset_index(drop=True).join(
+        worst[["monitor", "measure", "deviations"]].reset_index(drop=True)
+    )
 
 
 def _judge_one(one: Series, first: date, n_judged: int, params: MonitorParams) -> pd.DataFrame:
@@ -123,20 +165,32 @@ def _limits(
     weekday = trailing_median(
         learnt - trailing_median(learnt, range(7)), [7 * week for week in range(1, params.weeks + 1)]
     )
-    expected = weekday + trailing_median(learnt - weekday, range(1, params.level_days + 1))
-    errors = np.abs(np.where(is_event, np.nan, values - expected))
+    level = trailing_median(learnt - weekday, range(1, params.level_days + 1))
+    before_the_events = trailing_median(learnt - weekday, range(1, 3 * params.level_days + 1))
+    expected = weekday + np.where(np.isnan(level), before_the_events, level)
+    is_loose = is_event | (trailing_count(learnt, range(1, params.level_days + 1)) < params.min_level_days)
+    errors = np.abs(np.where(is_loose, np.nan, values - expected))
     scatter = _MAD_TO_SD * np.nan_to_num(trailing_median(errors, range(1, params.spread_days + 1)))
     spread = np.fmax(np.fmax(scatter, _NOISE_OF_EXPECTED * one.noise), scale.least_spread)
     known = np.cumsum(~np.isnan(learnt)) - ~np.isnan(learnt)
     expected[(known < params.min_history_days) | (scale.back(expected) < scale.least_expected)] = np.nan
-    factor = spread * np.where(is_event, params.event_factor, 1.0)
-    room = np.where(is_event & (one.monitor == "volume"), np.log(params.event_change_ratio), 0.0)
-    z_below = params.z_limit_of_loss if one.monitor == "volume" else params.z_limit
+    factor = spread * np.where(is_loose, params.event_factor, 1.0)
+    room = np.where(is_event & one.has_event_room, np.log(params.event_change_ratio), 0.0)
     # what rests on some days may rest on a holiday
-    room_below = np.where(is_event, np.inf, 0.0) if (one.values == 0).any() else room
-    lower, upper = expected - factor * z_below - room_below, expected + factor * params.z_limit + room
+    room_below = np.where(is_event, np.inf, 0.0) if (one.values == 0).any() and one.has_event_room else room
+    z_above = params.z_limit_of_mix if one.monitor == "mix" else params.z_limit
+    lower = expected - factor * _z_below(one, spread, params) - room_below
+    upper = expected + factor * z_above + room
     low, high = scale.matters(expected)
     return expected, np.fmin(lower, low), np.fmax(upper, high), spread
+
+
+def _z_below(one: Series, spread: Days, params: MonitorParams) -> Days:
+    """How many standard deviations too few is unusual."""
+    if one.monitor not in ("volume", "companion") or one.has_companion:
+        return np.full(len(spread), params.z_limit)
+    found_nine_times_in_ten = -np.log(1 - params.loss_ratio) / spread - _NINE_TENTHS
+    return np.clip(found_nine_times_in_ten, *params.z_limits_of_loss)
 
 
 def _freshness_limits(ages: Days, params: MonitorParams) -> tuple[Days, Days, Days, Days]:
@@ -150,6 +204,14 @@ def _freshness_limits(ages: Days, params: MonitorParams) -> tuple[Days, Days, Da
     upper = np.fmax(oldest, 1.0)
     upper[np.isnan(oldest)] = np.nan
     return oldest, np.zeros(len(ages)), upper, np.ones(len(ages))
+
+
+def trailing_count(values: Days, days_back: Collection[int]) -> Days:
+    """For each day how many of the values so many days before it are known."""
+    known = np.zeros(len(values))
+    for back in days_back:
+        known[back:] += ~np.isnan(values[: max(len(values) - back, 0)])
+    return known
 
 
 def trailing_median(values: Days, days_back: Collection[int]) -> Days:

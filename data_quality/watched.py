@@ -7,7 +7,7 @@ would always look emptier than the days before.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -28,7 +28,7 @@ class Watched:
     """A table and what of it is watched.
 
     ``trails_days``: how long an event of the calendar still echoes in it. ``companion``: a table that grows
-    with this one, whatever demand does.
+    with this one, whatever demand does; of so many ``companion_days`` up to the day do the day's rows come.
     """
 
     table: str
@@ -38,6 +38,7 @@ class Watched:
     mixes: tuple[str, ...] = ()
     trails_days: int = 0
     companion: str | None = None
+    companion_days: int = 1
 
 
 WATCHED = (
@@ -52,7 +53,7 @@ WATCHED = (
     Watched(
         "marts.fct_order_lines",
         "ordered_date",
-        ("promotion_id", "exchange_rate"),
+        ("exchange_rate",),  # how many lines have a promotion is the shop's own doing
         ("gross_amount", "units"),
         ("line_kind",),
         companion="marts.fct_orders",
@@ -73,6 +74,8 @@ WATCHED = (
         ("weight_kg",),
         ("shipping_method",),
         trails_days=3,
+        companion="marts.fct_orders",
+        companion_days=4,
     ),
     Watched(
         "marts.fct_sessions",
@@ -97,14 +100,33 @@ def measure_all(
     for table in watched:
         series += series_of(table, run(measure_sql(table)), first, last, events)
     rows = {one.table_name: one for one in series if one.monitor == "volume"}
+    compared = {table.table for table in watched if table.table in rows and table.companion in rows}
+    series = [replace(one, has_companion=one.table_name in compared) for one in series]
     for table in watched:
         own, other = rows.get(table.table), rows.get(table.companion or "")
         if own and other:
-            enough = (own.values >= MIN_ROWS) | (other.values >= MIN_ROWS)
-            ratio = np.where(enough, np.fmax(own.values, 0.5) / np.fmax(other.values, 0.5), np.nan)
-            measure, no_noise = f"rows per row of {table.companion}", np.zeros(len(ratio))
-            series.append(Series(table.table, "companion", measure, ratio, no_noise, own.event_days))
+            series.append(companion_series(table, own, other))
     return series
+
+
+def companion_series(watched: Watched, own: Series, other: Series) -> Series:
+    """Rows for each row of the companion: of the same day, or of some days up to it.
+
+    Where rows come of several days, a day without any rests, and events shift them.
+    """
+    is_same_day = watched.companion_days == 1
+    others = sum(
+        np.concatenate([np.zeros(back), np.nan_to_num(other.values)[: len(own.values) - back]])
+        for back in range(watched.companion_days)
+    )
+    enough = (own.values >= MIN_ROWS) | ((others >= MIN_ROWS) & (is_same_day | (own.values > 0)))
+    ratio = np.where(enough, np.fmax(own.values, 0.5) / np.fmax(others, 0.5), np.nan)
+    days = "" if is_same_day else f", {watched.companion_days} days"
+    measure = f"rows per row of {watched.companion}{days}"
+    noise = np.zeros(len(ratio)) if is_same_day else own.noise
+    return Series(
+        watched.table, "companion", measure, ratio, noise, own.event_days, has_event_room=not is_same_day
+    )
 
 
 def measure_sql(watched: Watched) -> str:
@@ -139,7 +161,9 @@ def series_of(
     for name in watched.numbers:
         n, sd = (rows[f"{figure} {name}"].to_numpy(float) for figure in ("n", "sd"))
         mean = np.where(n >= MIN_ROWS, rows[f"mean {name}"].to_numpy(float), np.nan)
-        series.append(Series(watched.table, "distribution", name, mean, sd / np.sqrt(enough), echoes))
+        series.append(
+            Series(watched.table, "distribution", name, np.expm1(mean), sd / np.sqrt(enough), echoes)
+        )
     for name in watched.mixes:
         moved = _moved(rows[f"mix {name}"], enough)
         series.append(Series(watched.table, "mix", name, moved, 1 / np.sqrt(enough), echoes))
@@ -171,7 +195,7 @@ def volume_and_freshness(
     if is_steady and (n_rows[have[0] : have[-1] + 1] > 0).mean() > 0.7:
         volume = np.where(days >= have[0], n_rows, np.nan)
         noise = 1 / np.sqrt(np.fmax(_weekday_medians(volume), 1))
-        series.append(Series(table, "volume", "n_rows", volume, noise, known))
+        series.append(Series(table, "volume", "n_rows", volume, noise, known, has_event_room=True))
     return series
 
 

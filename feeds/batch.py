@@ -18,6 +18,7 @@ from data_quality.acceptance_rules import quoted
 from data_quality.acceptance_scan import Scan
 from data_quality.contract import Contract, load_contract
 from feeds.dialect import Dialect, FeedMapping, load_dialect
+from feeds.landing_check import check_plain
 from feeds.ledger_rows import LandedFile
 from feeds.reading import read_shape
 from feeds.refusals import RefusedFile
@@ -128,6 +129,7 @@ def read_batch(
 
 
 def _member(number: int, file: LandedFile, source: Source, folder: Path, vault: Vault | None) -> BatchFile:
+    check_plain(folder, file, vault)
     return BatchFile(
         number,
         folder / file.path,

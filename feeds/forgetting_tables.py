@@ -17,6 +17,7 @@ from deltalake import DeltaTable
 from data_quality.acceptance_rules import literal
 from data_quality.contract import load_contract
 from data_quality.forgotten import LINKS, keeps_rows, owned
+from feeds.checksums import forget_note
 from feeds.lake import LAYERS, Lake
 from feeds.people import Person
 
@@ -56,6 +57,7 @@ def _forget_in_table(
 def purge_history(path: Path) -> None:
     """Delete every file that the latest version of a table does not name, and what its log says of them."""
     table = DeltaTable(str(path))
+    forget_note(path)
     table.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False, full=True)
     log = path / "_delta_log"
     for checkpoint in [*log.glob("*.checkpoint*.parquet"), *log.glob("_last_checkpoint")]:

@@ -49,10 +49,13 @@ create table if not exists refusals (
 create table if not exists unreadable (
     source text not null, sha256 text not null, primary key (source, sha256)
 ) without rowid;
+create table if not exists pull_feeds (
+    source text not null, resource text not null, feed text not null, primary key (source, resource, feed)
+) without rowid;
 create index if not exists consumed_by_load on consumed (feed, load_number);
 """
 
-_VERSION = 5
+_VERSION = 6
 
 
 class LedgerFile:

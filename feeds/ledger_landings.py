@@ -34,6 +34,28 @@ class LandingLedger(LedgerFile):
             ).fetchone()
         return row[0] if row else 0
 
+    def takes_part(self, source: str, resource: str, feed: str, within_seconds: float) -> bool:
+        """Whether a feed has its records by another feed's pull, no older than that, in which it had no part.
+
+        It has its part in that pull from now on, so it is not told so twice.
+        """
+        with self._transaction() as db:
+            recent = db.execute(
+                "select 1 from cursors where source = ? and resource = ? "
+                "and julianday('now') - julianday(pulled_at) between 0 and ? / 86400.0",
+                [source, resource, within_seconds],
+            ).fetchone()
+            if not recent:
+                return False
+            row = (source, resource, feed)
+            return db.execute("insert or ignore into pull_feeds values (?, ?, ?)", row).rowcount == 1
+
+    def note_puller(self, source: str, resource: str, feed: str) -> None:
+        """Keep for which feed a resource was pulled last; no other has a part in that pull yet."""
+        with self._transaction() as db:
+            db.execute("delete from pull_feeds where source = ? and resource = ?", [source, resource])
+            db.execute("insert into pull_feeds values (?, ?, ?)", [source, resource, feed])
+
     def record_landed(
         self,
         landed: Sequence[LandedFile],

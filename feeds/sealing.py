@@ -104,7 +104,7 @@ class SealedReader(io.RawIOBase):
             named, rest = self._header[len(MAGIC) :][:KEY_ID_BYTES], self._header[len(MAGIC) + KEY_ID_BYTES :]
             self._chunk_bytes = struct.unpack(">I", rest[_SALT_BYTES:])[0]
             body = os.fstat(self._file.fileno()).st_size - _HEADER_BYTES
-            if body < _TAG_BYTES:
+            if body < _TAG_BYTES or not self._chunk_bytes:
                 raise self._broken()
             self._chunks = max(1, -(-body // (self._chunk_bytes + _TAG_BYTES)))
             self.size = body - self._chunks * _TAG_BYTES
@@ -165,8 +165,8 @@ class SealedReader(io.RawIOBase):
 
     def _broken(self) -> SealError:
         return SealError(
-            f"{self._path}: the sealed bytes were changed or cut off. Restore the file, or remove it so that "
-            "it is landed again from its source."
+            f"{self._path}: the sealed bytes were changed or cut off. Put it back from a backup, or "
+            "delete it and send its content again under another name."
         )
 
 

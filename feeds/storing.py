@@ -15,12 +15,15 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from data_quality.acceptance import months_of
 from data_quality.acceptance_rules import literal, quoted
 from data_quality.contract import Contract
 from feeds.failpoints import reach
 from feeds.lake import Lake, StoredFile
 
 _MONTH = "_month"
+# Values of a column above which its dictionary costs more time than it saves space (zstd finds repeats too).
+_DICTIONARY = 4000
 
 
 def commit_accepted(
@@ -72,18 +75,7 @@ def _months(con: duckdb.DuckDBPyConnection, contract: Contract) -> list[date | N
     if contract.partition_by_month_of is None:
         row = con.execute("select count(*) from accepted").fetchone()
         return [None] if row and row[0] else []
-    months = con.execute(f"select distinct {month_of(contract)} as month from accepted order by month")
-    return [month for (month,) in months.fetchall()]
-
-
-def month_of(contract: Contract) -> str:
-    """SQL of the first day of a row's month: UTC for timestamps, without the cost of a time zone's rules."""
-    assert contract.partition_by_month_of is not None
-    column = contract.column(contract.partition_by_month_of)
-    moment = quoted(column.name)
-    if column.type == "timestamptz":
-        moment = f"make_timestamp(epoch_us({moment}))"
-    return f"date_trunc('month', {moment})::date"
+    return list(months_of(con, contract.column(contract.partition_by_month_of), "accepted"))
 
 
 def _write(
@@ -107,7 +99,7 @@ def _write(
         f"copy (select {columns}, {int(number)}::bigint as _load_number, "
         f"getvariable('file_ids')[_file_id + 1] as _file_id, _line{more} "
         f"from accepted{_within(contract, month)}) "
-        f"to {literal(str(target))} (format parquet, compression zstd)"
+        f"to {literal(str(target))} (format parquet, compression zstd, dictionary_size_limit {_DICTIONARY})"
     ).fetchone()
     _sync(target)
     _sync(target.parent)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,7 @@ SUFFIX = {
     "excel": ".xlsx",
 }
 _PLAIN = Vault("plain", (), b"")
+_WORTH_A_THREAD, _SYNC_BYTES = 1 << 20, 64 << 20
 
 
 @dataclass
@@ -131,10 +133,26 @@ def _land(
 def _written(content: Content, temporary: Path, vault: Vault | None) -> tuple[Encoding | None, str, int]:
     """Encoding, content address and size of what was written to ``temporary``."""
     encoding = content.encoding()
-    digest, size = hashlib.sha256(), 0
-    with temporary.open("wb", buffering=0) as out, (vault or _PLAIN).writer(out) as sink:
+    digest, size, syncs = hashlib.sha256(), 0, list[Future[None]]()
+    with (
+        temporary.open("wb", buffering=0) as out,
+        ThreadPoolExecutor(2, thread_name_prefix="landing") as beside,
+        (vault or _PLAIN).writer(out) as sink,
+    ):
         for chunk in content.chunks(encoding):
-            digest.update(chunk)
+            if len(chunk) < _WORTH_A_THREAD:
+                digest.update(chunk)
+                sink.write(chunk)
+            else:
+                # Both let go of the interpreter, so a chunk is hashed while it is sealed and written.
+                hashing = beside.submit(digest.update, chunk)
+                sink.write(chunk)
+                hashing.result()
+            if size // _SYNC_BYTES < (size + len(chunk)) // _SYNC_BYTES:
+                # Early, so that the sync at the end, which says that all is on disk, finds little to do.
+                syncs.append(beside.submit(os.fsync, out.fileno()))
             size += len(chunk)
-            sink.write(chunk)
+        for sync in syncs:
+            # An error is told by one sync only.
+            sync.result()
     return encoding, vault.address(digest.digest()) if vault else digest.hexdigest(), size

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-_CHUNK = 1 << 20
+# Small enough that each look at a chunk finds it in the processor's cache.
+_CHUNK = 256 << 10
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -50,25 +51,33 @@ def profile(path: Path, delimiter: str = ",") -> TextProfile:
     with path.open("rb", buffering=0) as file:
         while chunk := file.read(_CHUNK):
             seen = last + chunk
-            if not first:
+            lines, pairs = _line_feeds(seen, len(last))
+            if not n_lines and not last:
                 first = chunk.removeprefix(_BOM).partition(b"\n")[0]
                 mark = _BOM in chunk[1:]
                 blank = chunk.startswith(b"\n")
             else:
-                mark = mark or _BOM in seen
-            lines = chunk.count(b"\n")
+                # A search for one byte is ten times as fast as one for three.
+                mark = mark or (b"\xef" in seen and _BOM in seen)
             n_lines += lines
             returns = returns or b"\r" in chunk
             exponent = exponent or (b"+" in seen and b"E+" in seen)
             nul = nul or b"\0" in chunk
             padded = padded or (b" " in seen and _has_padding(seen, borders, b"x" if last else b"\n"))
-            blank = blank or b"\n\n" in seen
+            blank = blank or pairs
             run = run + len(chunk) if not lines else len(chunk) - chunk.rfind(b"\n") - 1
             longest = max(longest, run)
             last = chunk[-2:]
     n_lines += bool(last) and not last.endswith(b"\n")
     padded = padded or last.endswith(b" ")
     return TextProfile(n_lines, returns, blank, mark, nul, padded, exponent, first, longest)
+
+
+def _line_feeds(seen: bytes, before: int) -> tuple[int, bool]:
+    """How many line feeds there are, those in the first ``before`` bytes left out, and whether two touch."""
+    is_feed = np.frombuffer(seen, np.uint8) == ord("\n")
+    n_feeds = int(np.count_nonzero(is_feed[before:]))
+    return n_feeds, bool((is_feed[1:] & is_feed[:-1]).any())
 
 
 def _has_padding(text: bytes, borders: bytes, before: bytes) -> bool:

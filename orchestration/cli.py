@@ -19,6 +19,8 @@ from orchestration.commands.feeds import feeds_app
 from orchestration.commands.forget import forget
 from orchestration.commands.keys import keys_app
 from orchestration.commands.publish import publish_app
+from orchestration.commands.spark_warehouse import spark_warehouse
+from orchestration.commands.verify import verify
 from orchestration.commands.webhook import webhook
 from orchestration.settings import PROJECT_ROOT, export, settings
 
@@ -32,6 +34,8 @@ app.command()(forget)
 app.command()(webhook)
 app.command()(backfill)
 app.command()(docs)
+app.command("spark-warehouse")(spark_warehouse)
+app.command()(verify)
 out = Console()
 err = Console(stderr=True)
 
@@ -42,6 +46,7 @@ FeedsOption = Annotated[Path | None, typer.Option("--feeds", help="Folder of the
 def main() -> None:
     """Entry point: errors that a user can mend are printed as one message, with exit code 2."""
     from data_quality.contract import ContractError
+    from feeds.checksums import LakeDamaged
     from feeds.report import FeedError
     from feeds.shop import ShopError
     from orchestration.runs import CannotStart
@@ -52,6 +57,7 @@ def main() -> None:
 
     known = (
         ContractError,
+        LakeDamaged,
         FeedError,
         ShopError,
         CannotStart,

@@ -1,28 +1,47 @@
-"""Dagster's SQLite event log, storing a batch of events in one transaction.
+"""Dagster's SQLite event log, storing a batch in one transaction and an event without opening the files anew.
 
 A history run materialises hundreds of day partitions of a feed at once. Dagster's SQLite storage opens
 three connections for each of those events (27 ms an event on two busy cores: three minutes for the demo
-shop); here a batch is one transaction and one statement for each file. Named in ``dagster.yaml`` by
-``instance.py``; nothing else belongs here. Postgres storage replaces it on a server.
+shop); here a batch is one transaction and one statement for each file. The processes of a run keep their
+connections besides, and do not wait for the disk after each event: what a power cut takes are the last
+events of a run that it ended. Named in ``dagster.yaml`` by ``instance.py``; nothing else belongs here.
+Postgres storage replaces it on a server.
 """
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from itertools import groupby
 from operator import itemgetter
+from pathlib import Path
 from threading import RLock, local
-from typing import Any
+from typing import Any, Final
+from urllib.parse import quote
 
 from dagster import EventLogEntry
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, EVENT_TYPE_TO_PIPELINE_RUN_STATUS
 from dagster._core.storage.event_log import SqliteEventLogStorage  # the class dagster.yaml names by default
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._serdes import ConfigurableClassData
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.pool import NullPool
+
+BUSY_SECONDS: Final = 30
+"""A process waits this long for another one's transaction."""
 
 _MIRRORED = ASSET_EVENTS | ASSET_CHECK_EVENTS | set(EVENT_TYPE_TO_PIPELINE_RUN_STATUS)
 """Kinds of events that stand in the index over all runs as well as in the file of their run."""
+
+
+_kept_in_this_process = False
+
+
+def keep_connections() -> None:
+    """Let this process, one of a run, keep the files of the log open (a server of many runs must not)."""
+    global _kept_in_this_process
+    _kept_in_this_process = True
 
 
 class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
@@ -30,6 +49,7 @@ class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._batch = local()
+        self._kept = local()
         super().__init__(base_dir, inst_data)
         # A batch holds the connections to two files at once.
         self._db_lock = RLock()  # type: ignore[assignment]  # the base class declares a Lock; used the same way
@@ -45,12 +65,61 @@ class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
     def _connect(self, shard: str) -> Iterator[Any]:
         shared: dict[str, Any] | None = getattr(self._batch, "connections", None)
         if shared is None:
-            with super()._connect(shard) as connection:
+            with self._transaction(shard) as connection:
                 yield connection
             return
         if shard not in shared:
-            shared[shard] = self._batch.stack.enter_context(super()._connect(shard))
+            shared[shard] = self._batch.stack.enter_context(self._transaction(shard))
         yield shared[shard]
+
+    @contextmanager
+    def _transaction(self, shard: str) -> Iterator[Any]:
+        """A transaction on the file, joined where this thread is in one already."""
+        if not _kept_in_this_process:
+            with super()._connect(shard) as connection:
+                yield connection
+            return
+        with self._db_lock:
+            connection = self._opened(shard)
+            if connection.in_transaction():
+                yield connection
+            else:
+                with connection.begin():
+                    yield connection
+
+    def _opened(self, shard: str) -> Connection:
+        """This thread's connection to the file, opened at its first use."""
+        opened: dict[str, Connection] = self._kept.__dict__.setdefault("connections", {})
+        if shard not in opened:
+            if shard not in self._initialized_dbs and self._is_set_up(shard):
+                self._initialized_dbs.add(shard)  # the base class would read its migrations to find that out
+            if shard not in self._initialized_dbs:
+                with super()._connect(shard):
+                    pass
+            engine = create_engine(
+                self.conn_string_for_shard(shard), poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS}
+            )
+            opened[shard] = engine.connect()
+            opened[shard].exec_driver_sql("pragma synchronous = normal")
+            opened[shard].commit()
+        return opened[shard]
+
+    def _is_set_up(self, shard: str) -> bool:
+        """Whether the file exists and has Dagster's tables: it is stamped last."""
+        file = Path(self.path_for_shard(shard))
+        if not file.exists():
+            return False
+        with closing(sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)) as looked:
+            try:
+                return bool(looked.execute("select count(*) from alembic_version").fetchone()[0])
+            except sqlite3.OperationalError:
+                return False
+
+    def dispose(self) -> None:
+        """Close what this thread keeps open."""
+        for connection in self._kept.__dict__.pop("connections", {}).values():
+            connection.close()
+        super().dispose()
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store the events in order; either all of them are in a file or none."""

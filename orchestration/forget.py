@@ -39,7 +39,8 @@ from orchestration.warehouse_lock import writing
 from orchestration.workspace import Workspace
 from serving.redact import redact_published
 
-REBUILT = ("warehouse/warehouse.duckdb", "warehouse/warehouse.duckdb.wal")
+REBUILT = ("warehouse.duckdb*", "features/*.parquet")
+"""Files of the warehouse's folder that the next run makes anew, one set aside for damage included."""
 
 
 class NobodyFound(FeedError):
@@ -115,10 +116,10 @@ def _carry_out(workspace: Workspace, person: Person) -> dict[str, Any]:
     for told in deliver_live(workspace, keep=1):  # what was delivered before still names the customer
         done[f"target {told.target}"] = f"{told.state}; earlier generations are removed there"
     with writing(workspace.warehouse):
-        for name in REBUILT:
-            if (folder / name).exists():
-                (folder / name).unlink()
-                done[name] = "removed; the next run builds it again"
+        for pattern in REBUILT:
+            for file in sorted(workspace.warehouse.parent.glob(pattern)):
+                file.unlink()
+                done[str(file.relative_to(folder))] = "removed; the next run builds it again"
     if (folder / "models").exists():
         shutil.rmtree(folder / "models")
         done["models"] = "removed; the next run fits them again"

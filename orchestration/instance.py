@@ -39,6 +39,7 @@ def _configuration(home: Path) -> dict[str, object]:
         "schedule_storage": _stored(
             "dagster._core.storage.schedules", "SqliteScheduleStorage", home / "schedules"
         ),
+        "compute_logs": _stored("orchestration.step_logs", "FileStepLogs", home / "storage"),
         "concurrency": {"pools": {"default_limit": 1, "granularity": "op"}},
         "run_monitoring": {"enabled": True, "free_slots_after_run_end_seconds": 300},
         "retention": {

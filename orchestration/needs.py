@@ -58,6 +58,10 @@ NEEDED_BY_MARTS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
+ANY_OF: Final[Mapping[str, tuple[str, ...]]] = {"agg_shoppers_stages": ("events", "orders")}
+"""Marts that make do with any one of these feeds, and are empty without all of them."""
+
+
 def skip_reason(workspace: Workspace, output: str) -> str | None:
     """Why a served table stays empty for this shop, or ``None``."""
     return workspace.missing(*NEEDED_FEEDS.get(output, ()))
@@ -67,4 +71,8 @@ def skipped_tables(workspace: Workspace) -> dict[str, str]:
     """Published tables that this shop cannot fill, by ``schema.table``, with the reason."""
     needs = {f"serving.{name}": feeds for name, feeds in NEEDED_FEEDS.items()}
     needs |= {f"marts.{name}": feeds for name, feeds in NEEDED_BY_MARTS.items()}
-    return {table: reason for table, feeds in needs.items() if (reason := workspace.missing(*feeds))}
+    skipped = {table: reason for table, feeds in needs.items() if (reason := workspace.missing(*feeds))}
+    for name, feeds in ANY_OF.items():
+        if all(workspace.missing(feed) for feed in feeds):
+            skipped[f"marts.{name}"] = workspace.missing(*feeds) or ""
+    return skipped

@@ -10,17 +10,18 @@ import importlib
 
 from data_quality.suites import warm_up
 from orchestration.dbt_runs import parsed_project
+from orchestration.event_log import keep_connections
 from orchestration.executor import main_job
 
 OPENED_BY_EACH_STEP = (
     "dagster._core.storage.runs",
     "dagster._core.storage.schedules",
-    "dagster._core.storage.local_compute_log_manager",
     "orchestration.cli",
-    "orchestration.event_log",
+    "orchestration.step_logs",
 )
 """What opening the run's storage imports, and the command itself, which each process looks at again."""
 
+keep_connections()
 main_job()
 parsed_project()
 warm_up()

@@ -12,6 +12,7 @@ import dagster as dg
 from dagster._core.execution.api import execute_run_iterator  # what the public execute_job runs to its end
 
 from orchestration.arrivals import has_files, pending_days
+from orchestration.event_log import keep_connections
 from orchestration.executor import main_job, start_server, stop_server
 from orchestration.instance import open_instance
 from orchestration.partitions import range_tags
@@ -55,6 +56,7 @@ def run_shop(workspace: Workspace, days: tuple[date, date] | None = None) -> Run
 def _execute(workspace: Workspace, days: tuple[date, date] | None) -> tuple[str, list[dg.DagsterEvent]]:
     """Run the main job; gives the run's identifier and what happened, after telling it step by step."""
     start_server()
+    keep_connections()
     try:
         with open_instance(workspace) as instance:
             clear_up(instance)

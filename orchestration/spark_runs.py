@@ -16,6 +16,7 @@ import dagster as dg
 import duckdb
 
 from data_quality.contract import all_contracts
+from feeds.checksums import check_lake
 from feeds.lake import Lake
 from orchestration.core_state import mark_now
 from orchestration.core_tables import PAIR_DAYS, CoreTables
@@ -50,6 +51,10 @@ def launch_spark(
     mark = mark_now(lake, INPUTS, as_of, time_zone)
     inputs = {name: _files(lake, name) for name in INPUTS}
     tables = CoreTables.under(workspace.folder)
+    check_lake(lake, [("raw", name) for name, files in inputs.items() if files], checked_by=context.run_id)
+    for place, name in tables.places():
+        if place.exists("core", name):
+            check_lake(place, [("core", name)], checked_by=context.run_id)
     if not inputs["events"] and not _has_baskets(inputs["order_lines"]):
         tables.replace_by_nothing(mark)
         return Launched(tables.n_rows(), None, "no event, and no order of two lines")

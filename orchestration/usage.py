@@ -7,8 +7,8 @@ from types import TracebackType
 
 import psutil
 
-SECONDS_BETWEEN_LOOKS = 0.5
-HIGHER = 1.03
+SECONDS_BETWEEN_LOOKS = 1.0
+HIGHER = 1.05
 
 
 class PeakMemory:

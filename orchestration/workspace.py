@@ -5,22 +5,27 @@ Assets get a ``Workspace`` from the resource in ``resources.py``; Dagster is not
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
 import pyarrow as pa
 
 from data_quality.contract import load_contract
+from feeds.checksums import check_lake
 from feeds.lake import Lake
 from feeds.shop import Shop, load_shop
+from orchestration.handed_over import file_scan
 from orchestration.settings import Settings
 from orchestration.sources import bind_sources
+from orchestration.warehouse_damage import set_aside_unreadable
 from orchestration.warehouse_lock import reading
 
 CLOCKS = {"order_lines": "ordered_at", "events": "occurred_at", "stock_levels": "stock_date"}
@@ -64,6 +69,11 @@ class Workspace:
     def warehouse(self) -> Path:
         """The private DuckDB file; one process at a time writes it."""
         return self.folder / "warehouse" / "warehouse.duckdb"
+
+    @property
+    def features(self) -> Path:
+        """Folder of the feature tables' files, which models read (see ``handed_over``)."""
+        return self.folder / "warehouse" / "features"
 
     @property
     def published(self) -> Path:
@@ -117,27 +127,46 @@ class Workspace:
     def bind(self, run_id: str) -> date:
         """Point the warehouse's sources at the lake as it is now; gives the day that it knows.
 
-        The caller holds the warehouse for writing (see ``warehouse_lock``).
+        The caller holds the warehouse for writing (see ``warehouse_lock``). Raises ``LakeDamaged`` when a
+        file of the lake is not what was written; a damaged warehouse is set aside and begun anew.
         """
-        as_of = self.as_of()
+        check_lake(
+            self.lake,
+            [(layer, name) for layer in LAYERS for name in self.lake.names(layer)],
+            checked_by=run_id,
+        )
+        if told := set_aside_unreadable(self.warehouse):
+            logging.getLogger(__name__).warning(told)
+        known = self.shop_settings(run_id)
+        bind_sources(self.warehouse, self.lake_files(), known)
+        return known["as_of"]
+
+    def shop_settings(self, run_id: str) -> dict[str, Any]:
+        """The one row of ``control.shop_settings``: what models ask of the shop, and the day it is."""
         shop = self.shop
-        known = {
+        return {
             "shop": shop.name,
             "time_zone": shop.time_zone,
             "currency": shop.currency,
             "home_country": shop.countries[0] if shop.countries else None,
             "default_location": shop.default_location,
             "demand_period_days": shop.demand_period_days,
-            "as_of": as_of,
+            "as_of": self.as_of(),
             "run_id": run_id,
         }
-        bind_sources(self.warehouse, self.lake_files(), known)
-        return as_of
 
     def table(self, name: str, columns: Sequence[str] = ("*",)) -> pd.DataFrame:
-        """A warehouse table such as ``features.feat_skus`` as a frame; the file is open only while read."""
+        """A warehouse table such as ``features.feat_skus`` as a frame; the file is open only while read.
+
+        Features and tables of the lake are read from their own files, beside whoever writes the warehouse.
+        """
+        wanted = ", ".join(columns)
+        with _connect(self.settings) as connection:
+            scan = file_scan(connection, name, self.lake, self.features)
+            if scan:
+                return connection.execute(f"select {wanted} from ({scan})").df()
         with self._reader() as connection:
-            return connection.execute(f"select {', '.join(columns)} from {name}").df()
+            return connection.execute(f"select {wanted} from {name}").df()
 
     def query(self, sql: str, parameters: Mapping[str, object]) -> pd.DataFrame:
         """What a query on the warehouse returns; values are bound as ``$name``."""
@@ -146,8 +175,12 @@ class Workspace:
 
     def arrow(self, name: str) -> pa.Table:
         """A warehouse table as Arrow."""
+        return self.arrows([name])[name]
+
+    def arrows(self, names: Sequence[str]) -> dict[str, pa.Table]:
+        """Several warehouse tables as Arrow, by name, all of one state of the file."""
         with self._reader() as connection:
-            return connection.execute(f"select * from {name}").to_arrow_table()
+            return {name: connection.execute(f"select * from {name}").to_arrow_table() for name in names}
 
     @contextmanager
     def _reader(self) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -52,6 +52,11 @@ class FileDrop:
             _collect(shop, self.keep)
         return "delivered"
 
+    def verify(self, live: Live) -> list[str]:
+        """Damaged files of the newest drop."""
+        remedy = "Delete the drop's folder and run: shopwright publish deliver"
+        return [f"{problem} {remedy}" for problem in verify_drop(self.folder / live.manifest.run.shop)]
+
 
 def verify_drop(folder: Path) -> list[str]:
     """What is wrong with a drop, or the newest one in a shop's folder; empty when every byte is right."""

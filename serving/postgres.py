@@ -76,6 +76,38 @@ class PostgresTarget:
                 raise TargetRefused(f"Postgres at {self.place} says: {str(error).strip()}") from None
         return state
 
+    def verify(self, live: Live) -> list[str]:
+        """Tables that show other numbers of rows than were loaded; and whether the server checks its pages.
+
+        Which bytes of its pages are right only the server can tell, by its data checksums.
+        """
+        import psycopg
+
+        problems = []
+        with self._connected() as connection:
+            row = connection.execute("show data_checksums").fetchone()
+            if row and row[0] != "on":
+                problems.append(
+                    "The server keeps no data checksums, so it cannot notice a damaged page. Stop it and "
+                    "run: pg_checksums --enable"
+                )
+            if _shown_sequence(connection, live) != live.sequence:
+                return [*problems, "It shows another generation. Run: shopwright publish deliver"]
+            for entry in live.manifest.tables:
+                try:
+                    counted = f'select count(*) from "{entry.schema}"."{entry.table}"'
+                    row = connection.execute(counted).fetchone()
+                except psycopg.Error as error:
+                    problems.append(f"{entry.name} cannot be read: {str(error).strip()}")
+                    continue
+                if row and row[0] != entry.rows:
+                    problems.append(
+                        f"{entry.name} shows {row[0]} rows, but {entry.rows} were loaded. Drop schema "
+                        f"{CONTROL} and the schemas of generation {live.manifest.generation}, and run: "
+                        "shopwright publish deliver"
+                    )
+        return problems
+
     @contextmanager
     def _connected(self) -> Iterator[psycopg.Connection[Any]]:
         try:

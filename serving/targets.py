@@ -73,6 +73,9 @@ class Target(Protocol):
     def deliver(self, live: Live) -> str:
         """Show this generation; gives ``delivered`` or ``superseded``. Repeating it changes nothing."""
 
+    def verify(self, live: Live) -> list[str]:
+        """What is wrong with what it shows of this generation, with the remedy; empty when all is right."""
+
 
 def live_generation(published: Path) -> Live:
     """What the pointer names; ``NothingPublished`` before the first publish."""
@@ -93,6 +96,19 @@ def deliver_all(published: Path, targets: Sequence[Target]) -> list[Delivery]:
         return [_deliver(published, target, live) for target in targets]
     finally:
         lease.release()
+
+
+def verify_all(published: Path, targets: Sequence[Target]) -> list[str]:
+    """What is wrong with what the targets show; a target that cannot be asked is a finding, too."""
+    if not targets:
+        return []
+    live, problems = live_generation(published), list[str]()
+    for target in targets:
+        try:
+            problems += [f"{target.name}: {problem}" for problem in target.verify(live)]
+        except (TargetRefused, OSError) as error:
+            problems.append(f"{target.name}: {error}")
+    return problems
 
 
 def deliveries(published: Path) -> list[Delivery]:

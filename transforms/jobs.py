@@ -47,7 +47,9 @@ AFTER = {"item_pairs": "pair_days"}
 @contextmanager
 def own_session(plan: Plan) -> Iterator[SparkSession]:
     """A session for one launch, stopped after it."""
-    spark = start_session(plan.scratch, partitions=plan.run.shuffle_partitions)
+    local = [path for files in plan.inputs.values() for path in files.paths if "://" not in path]
+    input_bytes = sum(Path(path).stat().st_size for path in local)
+    spark = start_session(plan.scratch, partitions=plan.run.shuffle_partitions, input_bytes=input_bytes)
     try:
         yield spark
     finally:

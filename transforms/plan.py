@@ -150,13 +150,13 @@ def _inputs(
     inputs = {}
     for name, entry in document.items():
         _only(entry or {}, ("files", "base_path"), f"{where}.{name}")
-        paths = tuple(_local(path) for path in (entry or {}).get("files") or ())
+        paths = tuple(local_path(path) for path in (entry or {}).get("files") or ())
         base_path = (entry or {}).get("base_path")
-        inputs[name] = Files(paths, _local(base_path) if base_path else None)
+        inputs[name] = Files(paths, local_path(base_path) if base_path else None)
     return inputs
 
 
-def _local(path: str) -> str:
+def local_path(path: str) -> str:
     """A Delta table lists its files as URIs, with blanks of local paths encoded; Spark wants them plain."""
     plain = path.removeprefix("file://")
     return unquote(plain) if "://" not in plain and not Path(plain).exists() else plain

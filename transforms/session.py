@@ -17,13 +17,17 @@ from transforms.java import class_archive
 DEFAULT_MASTER = "local[*]"
 DEFAULT_MEMORY = "2g"
 
-# On a small machine the jobs are over before Java's second compiler pays off, and a heap that grows stops the
-# run each time. With the first compiler, one collector thread and the whole heap at once, the sessions of
-# 500,000 events took 25 seconds of processor time: 41 with both compilers, 34 with a growing heap.
+# On a small machine the jobs on a day's rows are over before Java's second compiler pays off, and a heap that
+# grows stops the run each time: then the first compiler, one collector thread and the whole heap at once.
 CORES_OF_A_SMALL_MACHINE = 4
 QUICK_START_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:MetaspaceSize=256m"
+LONG_WORK_OPTIONS = "-XX:+UseParallelGC"
 # A day of a shop is small: few partitions keep two cores busy, and adaptive execution merges the rest.
 SHUFFLE_PARTITIONS = 4
+# Of Parquet, which holds some 400,000 actions: a partition of them is sorted in memory, whatever the history.
+BYTES_OF_A_PARTITION = 8 << 20
+# Beyond this much input (some three million actions) the work is long enough for Java's second compiler.
+LONG_INPUT_BYTES = 64 << 20
 # Spark's own bound of 128 makes it sort the actions of nearly every shop a second time. A session's share is
 # about a kilobyte, so this is well within the memory of the driver.
 GROUPS_GATHERED_IN_MEMORY = 65_536
@@ -32,24 +36,29 @@ FILES_LISTED_BY_THE_DRIVER = 100_000
 
 
 def start_session(
-    scratch: Path, name: str = "shopwright", partitions: int = SHUFFLE_PARTITIONS
+    scratch: Path, name: str = "shopwright", partitions: int = SHUFFLE_PARTITIONS, input_bytes: int = 0
 ) -> SparkSession:
-    """A Spark session in UTC, without UI, on the loopback interface, with scratch files under ``scratch``."""
+    """A Spark session in UTC, without UI, on the loopback interface, with scratch files under ``scratch``.
+
+    ``partitions`` is the least number of them for a shuffle; large inputs have more.
+    """
+    partitions = max(partitions, -(-input_bytes // BYTES_OF_A_PARTITION))
+    is_long = input_bytes > LONG_INPUT_BYTES
     scratch.mkdir(parents=True, exist_ok=True)
     builder = SparkSession.builder.appName(name)
     remote = os.environ.get("SPARK_REMOTE")
     if remote:
         builder = builder.remote(remote)
-        settings = sql_settings(partitions)
+        settings = sql_settings(partitions, is_long)
     else:
         builder = builder.master(os.environ.get("SPARK_MASTER") or DEFAULT_MASTER)
-        settings = sql_settings(partitions) | process_settings(scratch.resolve())
+        settings = sql_settings(partitions, is_long) | process_settings(scratch.resolve(), is_long)
     for key, value in settings.items():
         builder = builder.config(key, value)
     return builder.getOrCreate()
 
 
-def sql_settings(partitions: int) -> dict[str, str]:
+def sql_settings(partitions: int, is_long: bool = False) -> dict[str, str]:
     """How queries behave, wherever they run; all may be set on a running session."""
     return {
         "spark.sql.session.timeZone": "UTC",
@@ -62,8 +71,9 @@ def sql_settings(partitions: int) -> dict[str, str]:
         "spark.sql.optimizer.canChangeCachedPlanOutputPartitioning": "false",
         # Lists and sets are gathered in memory for so many groups a task; beyond, rows are sorted first.
         "spark.sql.objectHashAggregate.sortBased.fallbackThreshold": str(GROUPS_GATHERED_IN_MEMORY),
-        # What is kept between jobs is read a few times within seconds; packing it costs more than it saves.
-        "spark.sql.inMemoryColumnarStorage.compressed": "false",
+        # What is kept between jobs is read a few times within seconds; packing it costs more than it saves,
+        # unless it is so much that it is kept on disk.
+        "spark.sql.inMemoryColumnarStorage.compressed": str(is_long).lower(),
         # Readers of the lake expect microseconds with a zone, not Spark's historical 96-bit timestamps.
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
         "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
@@ -71,12 +81,12 @@ def sql_settings(partitions: int) -> dict[str, str]:
     }
 
 
-def process_settings(scratch: Path) -> dict[str, str]:
-    """How the driver process is started; fixed once it runs."""
+def process_settings(scratch: Path, is_long: bool = False) -> dict[str, str]:
+    """How the driver process is started, for much work or little; fixed once it runs."""
     memory = os.environ.get("SHOPWRIGHT_SPARK_MEMORY") or DEFAULT_MEMORY
     settings = {
         "spark.driver.memory": memory,
-        "spark.driver.extraJavaOptions": f"-Duser.timezone=UTC {java_options(memory)}",
+        "spark.driver.extraJavaOptions": f"-Duser.timezone=UTC {java_options(memory, is_long)}",
         "spark.log.level": "ERROR",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
@@ -94,11 +104,13 @@ def process_settings(scratch: Path) -> dict[str, str]:
     return settings
 
 
-def java_options(memory: str) -> str:
-    """The driver's Java options: those asked for, else what suits a machine of this size and this memory."""
+def java_options(memory: str, is_long: bool = False) -> str:
+    """The driver's Java options: those asked for, else what suits machine, memory and amount of work."""
     chosen = os.environ.get("SHOPWRIGHT_SPARK_JAVA_OPTIONS")
     if chosen is not None:
         return chosen
+    if is_long:
+        return LONG_WORK_OPTIONS
     if (os.cpu_count() or 1) > CORES_OF_A_SMALL_MACHINE:
         return ""
     whole_heap = f" -Xms{memory}" if re.fullmatch(r"\d+[kmg]", memory) else ""

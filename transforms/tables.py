@@ -86,7 +86,7 @@ def read_files(spark: SparkSession, contract: Contract, files: Files, columns: S
     reader = spark.read.schema(contract_schema(contract, columns))
     if files.base_path:
         reader = reader.option("basePath", files.base_path)
-    rows = reader.parquet(*[_literally(path) for path in files.paths])
+    rows = reader.parquet(*[literally(path) for path in files.paths])
     return rows.select(*[_guarded(contract, name) for name in columns])
 
 
@@ -103,7 +103,7 @@ def read_output(spark: SparkSession, output: str, paths: Sequence[str]) -> DataF
     schema = output_schema(output)
     if not paths:
         return spark.createDataFrame([], schema)
-    return spark.read.schema(schema).parquet(*[_literally(path) for path in paths])
+    return spark.read.schema(schema).parquet(*[literally(path) for path in paths])
 
 
 def conform(rows: DataFrame, schema: T.StructType) -> DataFrame:
@@ -144,6 +144,6 @@ def _guarded(contract: Contract, name: str) -> SparkColumn:
     )
 
 
-def _literally(path: str) -> str:
+def literally(path: str) -> str:
     """A path that Spark takes as it is; it reads brackets, braces, stars and question marks as patterns."""
     return re.sub(r"([\[\]{}*?\\])", r"\\\1", path)

@@ -67,6 +67,12 @@
             lines.line_number,
             lines.units - least(lines.units, coalesce(sum(named_line.units), 0)) as free_units
         from lines
+        inner join (
+            select distinct
+                order_id,
+                line_number
+            from candidates
+        ) as wanted on lines.order_id = wanted.order_id and lines.line_number = wanted.line_number
         left join named_line on lines.order_id = named_line.order_id and lines.line_number = named_line.line_number
         group by lines.order_id, lines.line_number, lines.units
     ),

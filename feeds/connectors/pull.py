@@ -29,6 +29,7 @@ from feeds.shop import Source
 from feeds.vault import Vault
 
 PLATFORMS = ("taobao", "jd", "ali1688", "shopify")
+SHARED_SECONDS = 900
 
 
 @dataclass(frozen=True)
@@ -85,11 +86,14 @@ def land_pull(
 
     ``folder`` is the shop's. Killed at any moment, the pull is repeated from the old cursor; what it had read
     is read again, and what overlaps is removed by acceptance. Records of the same bytes as an earlier pull
-    are no new file.
+    are no new file. Of the feeds that one source provides, the first asks the source and the others take what
+    it landed, each once and within ``SHARED_SECONDS``.
     """
     lock = exclusive(folder / "locks" / f"source_{source.name}.lock")
     with lock, private_scratch(folder) as scratch:
         resource = source.shape or feed
+        if _is_shared(source) and ledger.takes_part(source.name, resource, feed, SHARED_SECONDS):
+            return LandingReport()
         before = ledger.cursor(source.name, resource)
         pages = (pull or open_pull(source, feed, folder, vault)).pages(before)
         aside = scratch / "pull.jsonl"
@@ -99,7 +103,15 @@ def land_pull(
         name = f"{resource}.pull{ledger.count_pulls(source.name, resource) + 1:06d}.jsonl"
         file = FoundFile(aside, name, stat.st_size, stat.st_mtime_ns, "jsonl")
         pulled = [file] if n_records else []
-        return land_written(source, pulled, folder, ledger, cursor=(resource, after), vault=vault)
+        told = land_written(source, pulled, folder, ledger, cursor=(resource, after), vault=vault)
+        if _is_shared(source):
+            ledger.note_puller(source.name, resource, feed)
+        return told
+
+
+def _is_shared(source: Source) -> bool:
+    """Whether one answer of the source holds the records of several feeds and is dear to ask for."""
+    return len(source.provides) > 1 and source.connector in (*PLATFORMS, "rest")
 
 
 def _write(aside: Path, pages: Iterable[Page], cursor: str | None) -> tuple[int, str | None]:

@@ -7,6 +7,7 @@ database yet, so that a kill costs milliseconds instead of the start of an inter
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import random
@@ -38,13 +39,16 @@ NOT_BUILT = {
 PAUSE_SECONDS = {"store": 0.03, "parquet": 0.06, "bi": 0.15}
 """Rest of each reader between two reads, so that a short drill ends soon; in a long one there is none."""
 LONG_DRILL = 5
+_DIE_WITH_PARENT = 1
 
 
 def in_a_process(work: Callable[[], Any], failpoint: str = "") -> int:
-    """Start the work in a forked process that dies at the failpoint, and return its id."""
+    """Start the work in a forked process that dies at the failpoint, and with this one; return its id."""
     child = os.fork()
     if child:
         return child
+    if sys.platform == "linux":  # a drill that is given up would leave readers that never stop
+        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
     os.environ["SHOPWRIGHT_FAILPOINT"] = failpoint
     try:
         work()

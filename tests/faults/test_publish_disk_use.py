@@ -22,7 +22,7 @@ def bytes_below(folder: Path) -> int:
     return sum(found.values())
 
 
-@pytest.mark.parametrize("days", [16, pytest.param(90, marks=pytest.mark.chaos)])
+@pytest.mark.parametrize("days", [16, pytest.param(90, marks=[pytest.mark.chaos, pytest.mark.timeout(1800)])])
 def test_disk_use_after_three_months_is_that_of_ten_days(days, bundles_only, tmp_path, run):
     skipped = {f"serving.{c.name}": "not part of it" for c in all_contracts("served") if c.name != "bundles"}
     warehouse, published = tmp_path / "warehouse.duckdb", tmp_path / "published"

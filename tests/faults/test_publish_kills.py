@@ -16,6 +16,7 @@ from serving.publish import FAILPOINTS
 
 ROOT = Path(__file__).resolve().parents[2]
 GOES_LIVE = FAILPOINTS.index("pointer_replaced")
+LONG = [pytest.mark.chaos, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def drill(tmp_path: Path, bundles_only: Path) -> Callable[[str, int], dict[str, 
             [sys.executable, str(script), name, str(tmp_path), str(rounds)],
             capture_output=True,
             text=True,
-            timeout=900,
+            timeout=1700,
             env={"PYTHONPATH": str(ROOT), "PATH": "", "OMP_NUM_THREADS": "1"},
         )
         assert finished.returncode == 0, finished.stderr
@@ -67,7 +68,7 @@ def test_a_kill_at_any_step_leaves_the_old_generation_or_the_new_one(drill):
     assert_no_reader_noticed(report, at_least=50)
 
 
-@pytest.mark.parametrize("rounds", [2, pytest.param(15, marks=pytest.mark.chaos)])
+@pytest.mark.parametrize("rounds", [2, pytest.param(15, marks=LONG)])
 def test_of_two_publishers_at_once_the_newer_run_is_live_in_the_end(drill, rounds):
     report = drill("rivals", rounds)
     for outcome in report["outcomes"]:
@@ -80,6 +81,7 @@ def test_of_two_publishers_at_once_the_newer_run_is_live_in_the_end(drill, round
 
 
 @pytest.mark.chaos
+@pytest.mark.timeout(1800)
 def test_ten_thousand_reads_during_fifty_publishes_and_kills(drill):
     report = drill("kill_at_each_step", 5)
     assert_each_kill_was_survived(report["outcomes"])
@@ -87,6 +89,7 @@ def test_ten_thousand_reads_during_fifty_publishes_and_kills(drill):
 
 
 @pytest.mark.chaos
+@pytest.mark.timeout(1800)
 def test_kills_at_arbitrary_instants_are_survived(drill):
     report = drill("kill_at_random", 60)
     live = 2

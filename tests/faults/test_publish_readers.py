@@ -12,9 +12,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 READERS = 200
+LONG = [pytest.mark.chaos, pytest.mark.timeout(1800)]
 
 
-@pytest.mark.parametrize("rebuilds", [1, pytest.param(10, marks=pytest.mark.chaos)])
+@pytest.mark.parametrize("rebuilds", [1, pytest.param(10, marks=LONG)])
 def test_two_hundred_readers_at_once_meet_no_lock_while_everything_is_rebuilt(
     tmp_path, bundles_only, rebuilds
 ):
@@ -24,7 +25,7 @@ def test_two_hundred_readers_at_once_meet_no_lock_while_everything_is_rebuilt(
         [sys.executable, str(script), str(tmp_path), str(READERS), str(rebuilds)],
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=1700,
         env={"PYTHONPATH": str(ROOT), "PATH": "", "OMP_NUM_THREADS": "1"},
     )
     assert finished.returncode == 0, finished.stderr

@@ -19,6 +19,7 @@ from serving.postgres import POSTGRES_FAILPOINTS  # noqa: E402
 ROOT = Path(__file__).resolve().parents[2]
 FIRST_STEP_THAT_SHOWS = {"postgres": "flip_committed", "files": "drop_pointed"}
 STEPS = {"postgres": POSTGRES_FAILPOINTS, "files": DROP_FAILPOINTS}
+LONG = [pytest.mark.chaos, pytest.mark.timeout(1800)]
 
 
 def run_drill(target: str, folder: Path, template: Path, place: str, rounds: int) -> dict[str, Any]:
@@ -28,7 +29,7 @@ def run_drill(target: str, folder: Path, template: Path, place: str, rounds: int
         [sys.executable, str(script), target, str(folder), place, str(rounds)],
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=1700,
         env={"PYTHONPATH": str(ROOT), "PATH": "", "OMP_NUM_THREADS": "1"},
     )
     assert finished.returncode == 0, finished.stderr
@@ -47,7 +48,7 @@ def assert_old_or_new(target: str, report: dict[str, Any]) -> None:
     assert report["reading"]["mixed"] == []
 
 
-@pytest.mark.parametrize("rounds", [1, pytest.param(10, marks=pytest.mark.chaos)])
+@pytest.mark.parametrize("rounds", [1, pytest.param(10, marks=LONG)])
 @pytest.mark.parametrize("target", ["postgres", "files"])
 def test_a_killed_delivery_leaves_the_old_generation_or_the_new_one(
     target, rounds, tmp_path, bundles_only, request

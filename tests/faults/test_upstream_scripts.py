@@ -25,7 +25,7 @@ from feeds.ledger import Ledger
 from feeds.shop import Source
 
 pytest.importorskip("dlt", reason="the extra `pulls` is not installed")
-N_FAST, N_ALL = 50, 1000
+N_FAST, N_ALL = 20, 1000
 
 
 def _load_upstream() -> ModuleType:

@@ -47,6 +47,8 @@ prices as (
     qualify row_number() over (partition by sku, valid_from_date order by valid_from desc) = 1
 ),
 
+{{ prices_by_month(['sku'], 'valid_from_date', last=shop_setting('as_of'), never="date '9999-12-31'") }},
+
 {{ demand_series_grid() }},
 
 observed as (
@@ -79,7 +81,12 @@ priced as (
             rows between unbounded preceding and current row
         ) as last_paid_price_amount
     from observed
-    asof left join prices on observed.sku = prices.sku and observed.demand_date >= prices.valid_from_date
+    left join prices_by_month as prices
+        on
+            observed.sku = prices.sku
+            and date_trunc('month', observed.demand_date) = prices.held_month
+            and observed.demand_date >= prices.valid_from_date
+            and observed.demand_date < prices.held_until
     left join {{ ref('dim_products') }} as products on observed.sku = products.sku
 )
 

@@ -24,8 +24,8 @@ daily as (
         sum(returned_units) as returned_units,
         sum(demand_amount) as demand_amount
     from {{ ref('agg_demand_daily') }}
+    where units > 0  -- a day without a sale, stocked out, has no amount that a rate could be missing for
     group by all
-    having sum(units) > 0
 )
 
 select

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from data_quality.contract import all_contracts
-from data_quality.monitors import VERSION, MonitorParams, Series, judge
+from data_quality.monitors import VERSION, MonitorParams, Series, incidents, judge
 from data_quality.watched import WATCHED, measure_all, volume_and_freshness
 from feeds.ledger import Ledger
 from orchestration.ml_assets import Made, ml_assets
@@ -57,11 +57,12 @@ def monitor_readings(shop: Workspace, run_id: str) -> Made:
 
 
 def shown(readings: pd.DataFrame, last: date) -> dict[str, object]:
-    """How many readings of the last day are unusual, which lately were, and rows a day as a picture."""
-    unusual = readings[readings["state"] == "unusual"].sort_values("reading_date", ascending=False)
-    told: dict[str, object] = {"unusual_on_as_of": int((unusual["reading_date"] == last).sum())}
-    if len(unusual):
-        told["unusual"] = table_md(unusual)
+    """How many readings of the last day are unusual, the alarms of late, and rows a day as a picture."""
+    is_unusual = (readings["state"] == "unusual") & (readings["reading_date"] == last)
+    told: dict[str, object] = {"unusual_on_as_of": int(is_unusual.sum())}
+    alarms = incidents(readings).sort_values("last_date", ascending=False)
+    if len(alarms):
+        told["alarms"] = table_md(alarms)
     volumes = readings[(readings["monitor"] == "volume") & readings["table_name"].str.startswith("marts.")]
     if len(volumes):
         plotted = volumes.assign(reading_date=pd.to_datetime(volumes["reading_date"]))

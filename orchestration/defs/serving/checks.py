@@ -23,9 +23,10 @@ CHECK = "served_rows_keep_the_contract"
 )
 def served_contracts(workspace: WorkspaceResource) -> Iterator[dg.AssetCheckResult]:
     """Great Expectations suites made from the contracts, over the whole of each served table."""
-    shop = workspace.open()
-    for contract in all_contracts("served"):
-        suite = validate_table(shop.arrow(f"serving.{contract.name}"), contract)
+    contracts = {f"serving.{contract.name}": contract for contract in all_contracts("served")}
+    for table, rows in workspace.open().arrows(list(contracts)).items():
+        contract = contracts[table]
+        suite = validate_table(rows, contract)
         yield dg.AssetCheckResult(
             check_name=CHECK,
             asset_key=["serving", contract.name],

@@ -1,6 +1,8 @@
-"""The dbt project as assets, in three builds: what needs no session, what does, and the served tables.
+"""The dbt project as assets, in four builds: what models learn from, other marts, what is made of sessions,
+and the served tables.
 
-The first runs beside the Spark jobs that make the sessions; the last waits for the models.
+The first two need no session and run beside the Spark jobs that make them; the models compute beside the
+second and the third; the last waits for the models.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,10 +14,29 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_
 from orchestration.dbt_keys import asset_key, group_of
 from orchestration.dbt_manifest import ensure_manifest
 from orchestration.dbt_runs import run_dbt
+from orchestration.executor import FIRST
 from orchestration.resources import WorkspaceResource
 
 MANIFEST = ensure_manifest()
 ALL, OF_SESSIONS, SERVED = "fqn:shopwright", "source:core+", "fqn:shopwright.serving"
+OF_FEATURES = "+fqn:shopwright.features"
+# Its marts belong to the first two builds, and one of them is read in the third: dbt leaves it out of both.
+LATE_TEST = "relationships_fct_orders_customer_id__customer_id__ref_dim_customers_"
+BUILDS = {
+    # A test of two models belongs to the later build when only one of them is built here.
+    "warehouse_of_features": (OF_FEATURES, f"{SERVED} {OF_SESSIONS}", "buildable"),
+    "warehouse": (ALL, f"{SERVED} {OF_SESSIONS} {OF_FEATURES}", "buildable"),
+    "warehouse_of_sessions": (f"{OF_SESSIONS} {LATE_TEST}", SERVED, "eager"),
+    "served_tables": (SERVED, "", "eager"),
+}
+"""The builds of a run, in their order: what dbt selects, what it leaves out, and how tests follow models."""
+
+
+def arguments(build: str) -> list[str]:
+    """One of the builds as arguments of dbt's command line."""
+    select, exclude, tests = BUILDS[build]
+    chosen = ["--select", *select.split(), "--indirect-selection", tests]
+    return [*chosen, "--exclude", *exclude.split()] if exclude else chosen
 
 
 class ShopwrightTranslator(DagsterDbtTranslator):
@@ -35,39 +56,53 @@ TRANSLATOR = ShopwrightTranslator(settings=DagsterDbtTranslatorSettings(enable_c
 
 @dbt_assets(
     manifest=MANIFEST,
-    select=ALL,
-    exclude=f"{SERVED} {OF_SESSIONS}",
+    select=BUILDS["warehouse_of_features"][0],
+    exclude=BUILDS["warehouse_of_features"][1],
+    name="warehouse_of_features",
+    dagster_dbt_translator=TRANSLATOR,
+    pool="warehouse",
+    op_tags=FIRST,
+)
+def feature_models(context: dg.AssetExecutionContext, workspace: WorkspaceResource) -> Iterator[Any]:
+    """Features that need no session and all that they are made of, with their tests as checks."""
+    yield from run_dbt(context, workspace.open(), arguments("warehouse_of_features"), TRANSLATOR)
+
+
+@dbt_assets(
+    manifest=MANIFEST,
+    select=BUILDS["warehouse"][0],
+    exclude=BUILDS["warehouse"][1],
     name="warehouse",
     dagster_dbt_translator=TRANSLATOR,
     pool="warehouse",
+    op_tags=FIRST,
 )
 def warehouse_models(context: dg.AssetExecutionContext, workspace: WorkspaceResource) -> Iterator[Any]:
-    """Staging, intermediate, marts and features that need no session, with their tests as checks."""
-    # A test of two models belongs to the later build when only one of them is built here.
-    chosen = ["--select", ALL, "--exclude", SERVED, OF_SESSIONS, "--indirect-selection", "buildable"]
-    yield from run_dbt(context, workspace.open(), chosen, TRANSLATOR)
+    """The other marts that need no session, with their tests as checks."""
+    yield from run_dbt(context, workspace.open(), arguments("warehouse"), TRANSLATOR)
 
 
 @dbt_assets(
     manifest=MANIFEST,
-    select=OF_SESSIONS,
-    exclude=SERVED,
+    select=BUILDS["warehouse_of_sessions"][0],
+    exclude=BUILDS["warehouse_of_sessions"][1],
     name="warehouse_of_sessions",
     dagster_dbt_translator=TRANSLATOR,
     pool="warehouse",
+    op_tags=FIRST,
 )
 def session_models(context: dg.AssetExecutionContext, workspace: WorkspaceResource) -> Iterator[Any]:
     """What is made of sessions, with its tests as checks."""
-    yield from run_dbt(context, workspace.open(), ["--select", OF_SESSIONS, "--exclude", SERVED], TRANSLATOR)
+    yield from run_dbt(context, workspace.open(), arguments("warehouse_of_sessions"), TRANSLATOR)
 
 
 @dbt_assets(
     manifest=MANIFEST,
-    select=SERVED,
+    select=BUILDS["served_tables"][0],
     name="served_tables",
     dagster_dbt_translator=TRANSLATOR,
     pool="warehouse",
 )
 def serving_models(context: dg.AssetExecutionContext, workspace: WorkspaceResource) -> Iterator[Any]:
     """The served tables, as contracts say, with their tests as checks."""
-    yield from run_dbt(context, workspace.open(), ["--select", SERVED], TRANSLATOR)
+    yield from run_dbt(context, workspace.open(), arguments("served_tables"), TRANSLATOR)

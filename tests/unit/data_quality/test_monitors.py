@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data_quality.monitors import READING_COLUMNS, MonitorParams, Series, judge, trailing_median
+from data_quality.monitors import READING_COLUMNS, MonitorParams, Series, incidents, judge, trailing_median
 from data_quality.watched import trailing, volume_and_freshness
 
 START = date(2025, 1, 1)
@@ -39,10 +39,10 @@ def last_state(series: Series) -> str:
 @pytest.mark.parametrize("seed", range(5))
 def test_a_clean_year_raises_at_most_one_alarm_a_month(seed: int, level: float) -> None:
     readings = judge(volume_and_freshness("t", clean_year(seed, level), START, []), START, 365)
-    alarms = readings[readings["state"] == "unusual"]
+    alarms = incidents(readings)
     assert (readings["state"] == "usual").sum() > 600
-    assert len(alarms) <= 12
-    assert pd.to_datetime(alarms["reading_date"]).dt.month.value_counts().max() <= 2
+    assert len(alarms) <= 6
+    assert not pd.to_datetime(alarms["first_date"]).dt.to_period("M").duplicated().any()
 
 
 @pytest.mark.parametrize("factor", [0.6, 0.1, 0.0, 3.0])
@@ -161,6 +161,51 @@ def test_the_level_follows_a_lasting_change_within_the_days_that_set_it() -> Non
     states = judge([volume(rows)], START, 165)["state"].tolist()
     assert states[0] == "unusual"
     assert states[MonitorParams().level_days : 60].count("unusual") <= 2
+
+
+def reading(table: str, day: int, deviations: float, state: str = "unusual") -> dict[str, object]:
+    when = START + timedelta(days=day)
+    told = {"table_name": table, "monitor": "volume", "measure": f"m{deviations}", "reading_date": when}
+    return told | {"deviations": deviations, "state": state}
+
+
+def test_unusual_days_of_a_table_that_follow_each_other_are_one_alarm() -> None:
+    readings = pd.DataFrame(
+        [
+            reading("a", 1, -4.0),
+            reading("a", 1, 5.0),
+            reading("a", 2, -3.0),
+            reading("a", 3, 0.0, "usual"),
+            reading("a", 4, -6.0),
+            reading("b", 4, 4.0),
+            reading("a", 7, 4.5),  # two quiet days lie between
+        ]
+    )
+    told = incidents(readings)[["table_name", "first_date", "last_date", "n_days", "measure"]]
+    day = [START + timedelta(days=days) for days in range(8)]
+    assert told.to_numpy().tolist() == [
+        ["a", day[1], day[4], 3, "m-6.0"],
+        ["a", day[7], day[7], 1, "m4.5"],
+        ["b", day[4], day[4], 1, "m4.0"],
+    ]
+    assert incidents(readings[readings["state"] == "usual"]).empty
+
+
+def test_after_a_run_of_events_the_limits_are_wide_and_its_errors_teach_nothing() -> None:
+    rows = clean_year(6)
+    spell = frozenset(START + timedelta(days=day) for day in range(190, 210))
+    rows[190:210] *= 3
+    rows[210:217] *= 0.7  # what was bought before is not bought now
+    after = [START + timedelta(days=day) for day in range(210, 217)]
+    told = judge([volume(rows, spell)], START, 155).set_index("reading_date")
+    strict = MonitorParams(min_level_days=0)
+    naive = judge([volume(rows, spell)], START, 155, strict).set_index("reading_date")
+    assert set(told.loc[after, "state"]) == {"usual"}
+    assert "unusual" in set(naive.loc[after, "state"])
+    calm = judge([volume(clean_year(6))], START, 155).set_index("reading_date")
+    later = START + timedelta(days=240)
+    width = [np.log(one.loc[later, "upper_value"] / one.loc[later, "lower_value"]) for one in (told, calm)]
+    assert width[0] == pytest.approx(width[1], rel=0.2)
 
 
 def test_an_event_echoes_for_the_days_given() -> None:

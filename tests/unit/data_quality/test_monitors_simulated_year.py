@@ -12,35 +12,37 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data_quality.monitors import Series, judge
+from data_quality.monitors import Series, incidents, judge
 from data_quality.watched import WATCHED, measure_all
 from feeds.simulator import SimulationParams, simulate
 
 pytestmark = pytest.mark.slow
 
-FIRST, WARM_UP, MONTHS = date(2025, 1, 1), 35, 12
+FIRST, WARM_UP = date(2025, 1, 1), 35
 LAST = FIRST + timedelta(days=WARM_UP + 364)
-# as the warehouse makes them, in the columns watched: business days of Berlin, the latest version of a record
+# as the warehouse makes them, in the columns watched: business days of Berlin, the latest version of a
+# record; text is cast by the measures, because DuckDB takes 50 ms a file to find the types of each
 TABLES = """
 create schema marts;
-create macro business_date(moment) as cast(timezone('Europe/Berlin', moment) as date);
+create macro business_date(moment) as cast(timezone('Europe/Berlin', cast(moment as timestamptz)) as date);
 create table marts.fct_orders as
     select *, business_date(ordered_at) as ordered_date, if(currency = 'EUR', 1, 2) as exchange_rate
-    from read_csv('{feeds}/orders/*.csv', union_by_name = true)
+    from read_csv('{feeds}/orders/*.csv', all_varchar = true)
     qualify row_number() over (partition by order_id order by updated_at desc) = 1;
 create table marts.fct_order_lines as
-    select *, business_date(ordered_at) as ordered_date, units * unit_price_amount as gross_amount, 1 as exchange_rate
-    from read_csv('{feeds}/order_lines/*.csv', union_by_name = true);
+    select *, business_date(ordered_at) as ordered_date, 1 as exchange_rate,
+        cast(units as double) * cast(unit_price_amount as double) as gross_amount
+    from read_csv('{feeds}/order_lines/*.csv', all_varchar = true);
 create table marts.fct_payments as
     select *, business_date(paid_at) as paid_date, 1 as exchange_rate from read_json('{feeds}/payments/*.jsonl');
 create table marts.fct_shipments as
-    select *, business_date(dispatched_at) as dispatched_date from read_csv('{feeds}/shipments/*.csv', union_by_name = true)
+    select *, business_date(dispatched_at) as dispatched_date from read_csv('{feeds}/shipments/*.csv', all_varchar = true)
     qualify row_number() over (partition by shipment_id order by updated_at desc) = 1;
 create table marts.fct_sessions as
-    select source_session_id, business_date(min(occurred_at)) as session_date, max(customer_id) as customer_id,
-        any_value(channel) as channel, any_value(device_type) as device_type, any_value(country) as country,
-        count(*) as n_events
-    from read_csv('{feeds}/events/*.csv', union_by_name = true, all_varchar = true, types = {{'occurred_at': 'timestamptz'}})
+    select source_session_id, business_date(min(cast(occurred_at as timestamptz))) as session_date,
+        max(customer_id) as customer_id, any_value(channel) as channel, any_value(device_type) as device_type,
+        any_value(country) as country, count(*) as n_events
+    from read_csv('{feeds}/events/*.csv', all_varchar = true)
     group by source_session_id;
 create table marts.fct_stock_daily as select * from read_parquet('{feeds}/stock_levels/*.parquet');
 create table calendar as
@@ -49,7 +51,8 @@ create table calendar as
 """  # noqa: E501
 
 
-@pytest.fixture(scope="module", params=[7, 11, 23])
+# the limits were chosen on the years of 11 and 31
+@pytest.fixture(scope="module", params=[7, 23, 47])
 def series(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[list[Series]]:
@@ -66,12 +69,13 @@ def series(
         yield measure_all(lambda sql: connection.execute(sql, window).df(), FIRST, LAST, events)
 
 
-def test_no_table_raises_more_than_one_alarm_a_month(series: list[Series]) -> None:
+def test_no_table_raises_more_than_one_alarm_in_any_month(series: list[Series]) -> None:
     readings = judge(series, FIRST, 365)
-    alarms = readings[readings["state"] == "unusual"].groupby("table_name").size()
-    print("alarms in a year:", alarms.to_dict())
     assert set(readings["table_name"]) == {watched.table for watched in WATCHED}
-    assert alarms.max() <= MONTHS
+    alarms = incidents(readings)
+    months = pd.to_datetime(alarms["first_date"]).dt.to_period("M")
+    print("alarms in a year:", alarms.groupby("table_name").size().to_dict())
+    assert alarms.groupby(["table_name", months]).size().max() <= 1
 
 
 def test_a_loss_of_forty_per_cent_of_a_tables_rows_is_caught_in_the_run_of_the_day(

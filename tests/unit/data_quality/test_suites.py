@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from data_quality import suites
 from data_quality.contract import all_contracts, load_contract
 from data_quality.examples import example_table
 from data_quality.suites import SAMPLE_ROWS, suite_expectations, validate_table
@@ -103,6 +106,15 @@ def test_a_planted_fault_fails_the_expectation_meant_for_it_and_no_other(expecta
     result = validate_table(plant(example_table(contract, 20)), contract, min_rows=1)
     assert not result.success
     assert {(check.name, check.column) for check in result.failed} == {(f"expect_{expectation}", column)}
+
+
+@pytest.mark.parametrize(("_", "column", "plant"), PLANTED)
+def test_making_each_configuration_once_changes_no_verdict(_, column, plant, monkeypatch):
+    contract = load_contract("orders")
+    table = plant(example_table(contract, 20))
+    kept = validate_table(table, contract, min_rows=1)
+    monkeypatch.setattr(suites, "_configurations_kept", nullcontext)
+    assert validate_table(table, contract, min_rows=1) == kept
 
 
 def test_a_column_of_another_type_is_named():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,9 @@ from feeds.lake import Lake
 from feeds.ledger import Ledger
 from feeds.report import LoadReport
 from feeds.shop import Shop, load_shop
+
+# Modules beside the tests that are no tests (``platform_server``) are imported by their names.
+sys.path.append(str(Path(__file__).parent))
 
 KEY = b"test key"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

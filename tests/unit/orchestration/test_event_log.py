@@ -16,6 +16,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 from dagster._core.events import AssetMaterializationPlannedData, DagsterEvent, StepMaterializationData
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
+from orchestration import event_log
 from orchestration.event_log import BatchingSqliteEventLogStorage
 from orchestration.instance import open_instance
 from orchestration.settings import Settings
@@ -23,6 +24,12 @@ from orchestration.workspace import Workspace
 
 KEY = dg.AssetKey(["raw", "orders"])
 DAYS = [f"2026-03-{day:02}" for day in range(1, 32)]
+
+
+@pytest.fixture(autouse=True, params=[False, True], ids=["of a server", "of a run's process"])
+def kept(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both manners: the files opened for each event, and kept open."""
+    monkeypatch.setattr(event_log, "_kept_in_this_process", request.param)
 
 
 @pytest.fixture

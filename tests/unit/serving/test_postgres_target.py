@@ -17,7 +17,7 @@ psycopg = pytest.importorskip("psycopg", reason="the extra `postgres` is not ins
 from serving.generations import generation_folder, read_manifest  # noqa: E402
 from serving.postgres import PostgresTarget  # noqa: E402
 from serving.publish import publish_warehouse, rollback  # noqa: E402
-from serving.targets import TargetRefused, deliver_all, deliveries, live_generation  # noqa: E402
+from serving.targets import TargetRefused, deliver_all, deliveries, live_generation, verify_all  # noqa: E402
 
 KINDS = """
 create table marts.kinds as select * from (values
@@ -249,6 +249,22 @@ def test_a_damaged_file_is_never_loaded(warehouse, published, run, target, ask):
     with pytest.raises(TargetRefused, match="was changed after it was written"):
         target.deliver(live_generation(published))
     assert ask("select distinct marker from marts.fct_orders") == [(1,)]
+
+
+def test_lost_rows_and_a_generation_left_behind_are_found(warehouse, published, run, target, ask):
+    publish_and_deliver(warehouse(), published, run(1), target)
+    unchecked = [] if ask("show data_checksums") == [("on",)] else [verify_all(published, [target])[0]]
+    assert all("pg_checksums --enable" in problem for problem in unchecked)
+    assert verify_all(published, [target]) == unchecked
+    ask("delete from marts_g1.fct_orders where order_id < 3")
+    (lost,) = set(verify_all(published, [target])) - set(unchecked)
+    assert lost.startswith("postgres: marts.fct_orders shows 37 rows, but 40 were loaded.")
+    ask("drop schema marts_g1, serving_g1 cascade; drop schema shopwright cascade")
+    assert deliver_all(published, [target])[0].is_delivered  # as the message says
+    assert verify_all(published, [target]) == unchecked
+    publish_warehouse(warehouse(), published, run=run(2), keys={"marts.fct_orders": ["order_id"]})
+    (behind,) = set(verify_all(published, [target])) - set(unchecked)
+    assert behind == "postgres: It shows another generation. Run: shopwright publish deliver"
 
 
 def test_the_same_number_of_another_history_is_refused(warehouse, published, run, target):

@@ -1,3 +1,4 @@
+{{ config(materialized='view') }}  -- its rows are stored once, as fct_shipments
 with
 
 shipments as (select * from {{ ref('stg_shop__shipments') }}),

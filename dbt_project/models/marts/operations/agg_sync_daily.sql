@@ -4,19 +4,19 @@ with
 
 lake as (
     {{ sync_lake(
-        'orders', business_date('ordered_at'), 'updated_at < ' ~ as_of_end(), 'total_amount', key='order_id', version='updated_at'
+        'orders', 'ordered_at', 'updated_at < ' ~ as_of_end(), 'total_amount', key='order_id', version='updated_at'
     ) }}
     union all
     {{ sync_lake(
-        'order_lines', business_date('ordered_at'), 'ordered_at < ' ~ as_of_end(), 'units * unit_price_amount'
+        'order_lines', 'ordered_at', 'ordered_at < ' ~ as_of_end(), 'units * unit_price_amount'
     ) }}
     union all
-    {{ sync_lake('payments', business_date('paid_at'), 'paid_at < ' ~ as_of_end(), 'amount') }}
+    {{ sync_lake('payments', 'paid_at', 'paid_at < ' ~ as_of_end(), 'amount') }}
     union all
-    {{ sync_lake('refunds', business_date('refunded_at'), 'refunded_at < ' ~ as_of_end(), 'refund_amount') }}
+    {{ sync_lake('refunds', 'refunded_at', 'refunded_at < ' ~ as_of_end(), 'refund_amount') }}
     union all
     {{ sync_lake(
-        'shipments', business_date('dispatched_at'), 'updated_at < ' ~ as_of_end(), '0', key='shipment_id', version='updated_at'
+        'shipments', 'dispatched_at', 'updated_at < ' ~ as_of_end(), '0', key='shipment_id', version='updated_at'
     ) }}
     union all
     {{ sync_lake(

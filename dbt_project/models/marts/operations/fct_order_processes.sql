@@ -1,5 +1,6 @@
 -- How far each order is, how long its stages took, and whether it keeps what the customer was promised. What is usual is
--- measured on the stages that orders of the same shipping method finished in the 90 days before as_of.
+-- measured on the stages that orders of the same shipping method finished in the 90 days before as_of. Whether an order is stuck
+-- is told by fct_order_states.
 with
 
 parcels as (
@@ -46,6 +47,12 @@ timed as (
     from staged
 ),
 
+stuck as (
+    select order_id
+    from {{ ref('fct_order_states') }}
+    where is_stuck
+),
+
 usual as (
     {{ usual_stage('awaiting_payment', 'paid_at', 'ordered_to_paid_seconds') }}
     union all
@@ -62,8 +69,9 @@ expected as (
             timed.now_at, timed.stage_entered_at + to_seconds(cast(usual.p75_seconds as bigint))
         ) as stage_end_at,
         coalesce(case when timed.stage = 'awaiting_dispatch' then transit.p75_seconds end, 0) as then_seconds,
-        greatest(coalesce(2 * usual.p95_seconds, 14 * 86400), 86400) as stuck_after_seconds
+        stuck.order_id is not null as is_stuck
     from timed
+    left join stuck on timed.order_id = stuck.order_id
     left join usual on timed.stage = usual.stage and timed.shipping_method is not distinct from usual.shipping_method
     left join usual as transit
         on transit.stage = 'in_transit' and timed.shipping_method is not distinct from transit.shipping_method
@@ -101,7 +109,7 @@ select
     is_late as is_delivery_late,
     case
         when stage = 'cancelled' then 'cancelled'
-        when in_stage_seconds > stuck_after_seconds then 'stuck'
+        when stage <> 'delivered' and is_stuck then 'stuck'
         when is_late or (stage = 'awaiting_dispatch' and is_dispatch_late) then 'late'
         when stage = 'awaiting_dispatch' and stage_end_at > promised_dispatch_at then 'at_risk'
         when stage in ('awaiting_dispatch', 'in_transit') and expected_delivery_date > promised_delivery_date then 'at_risk'

@@ -1,5 +1,6 @@
 -- The contract of this table names its columns and their order. The lines of an order in another currency are converted on the
 -- running total, so that in the shop's currency too they add up to their order, to the cent.
+-- Only few columns of few lines are sorted for it, and the price is found without sorting any: lines are the longest table.
 with
 
 lines as (select * from {{ ref('int_order_lines_converted') }}),
@@ -13,21 +14,14 @@ listed as (
     from prices
 ),
 
-in_both_currencies as (
+converted_shares as (
     select
-        *,
-        gross_amount as shop_gross_amount,
-        discount_amount as shop_discount_amount,
-        refund_amount as shop_refund_amount
-    from lines
-    where currency = shop_currency
-    union all
-    select
-        *,
+        order_id,
+        line_number,
         {{ converted_share('gross_amount', 'exchange_rate', 'lines_so_far') }} as shop_gross_amount,
         {{ converted_share('discount_amount', 'exchange_rate', 'lines_so_far') }} as shop_discount_amount,
         {{ converted_share('refund_amount', 'exchange_rate', 'lines_so_far') }} as shop_refund_amount
-    from lines
+    from {{ ref('int_order_lines_converted') }}
     where currency <> shop_currency
     window lines_so_far as (
         partition by order_id, currency, ordered_date
@@ -39,15 +33,26 @@ in_both_currencies as (
 -- the price list of the order's currency counts, or else that of the shop's, at the rate of the day
 to_price as (
     select
-        in_both_currencies.*,
+        lines.*,
+        case when lines.currency = lines.shop_currency then lines.gross_amount else shares.shop_gross_amount end
+            as shop_gross_amount,
+        case when lines.currency = lines.shop_currency then lines.discount_amount else shares.shop_discount_amount end
+            as shop_discount_amount,
+        case when lines.currency = lines.shop_currency then lines.refund_amount else shares.shop_refund_amount end
+            as shop_refund_amount,
         listed.sku is not null as is_listed_in_currency,
-        case
-            when listed.sku is not null then in_both_currencies.currency
-            else in_both_currencies.shop_currency
-        end as price_currency
-    from in_both_currencies
-    left join listed on in_both_currencies.sku = listed.sku and in_both_currencies.currency = listed.currency
+        case when listed.sku is not null then lines.currency else lines.shop_currency end as price_currency
+    from lines
+    left join converted_shares as shares on lines.order_id = shares.order_id and lines.line_number = shares.line_number
+    left join listed on lines.sku = listed.sku and lines.currency = listed.currency
 ),
+
+{{ prices_by_month(
+    ['sku', 'currency'],
+    'valid_from',
+    last='(select max(lines.ordered_at) from ' ~ ref('int_order_lines_converted') ~ ' as lines)',
+    never="timestamp '9999-12-31'"
+) }},
 
 priced as (
     select
@@ -56,11 +61,13 @@ priced as (
         {{ price_in_currency('prices.price_amount') }} as valid_price_amount,
         {{ price_in_currency('coalesce(prices.list_price_amount, prices.price_amount)') }} as valid_list_price_amount
     from to_price
-    asof left join prices
+    left join prices_by_month as prices
         on
             to_price.sku = prices.sku
             and to_price.price_currency = prices.currency
+            and date_trunc('month', to_price.ordered_at) = prices.held_month
             and to_price.ordered_at >= prices.valid_from
+            and to_price.ordered_at < prices.held_until
 )
 
 select

@@ -8,14 +8,17 @@ life_cycle as (
     select * from {{ order_states() }}
 ),
 
+{{ order_states_told() }},
+
 versions as (
     select
-        order_id,
-        order_status,
-        {{ utc('min(updated_at)') }} as entered_at
-    from {{ source('raw', 'orders') }}
-    where updated_at < {{ as_of_end() }}
-    group by order_id, order_status
+        orders.order_id,
+        orders.order_status,
+        {{ utc('min(orders.updated_at)') }} as entered_at
+    from {{ source('raw', 'orders') }} as orders
+    left join told on orders.order_id = told.order_id
+    where orders.updated_at < {{ as_of_end() }} and not {{ is_told('orders.order_status') }}
+    group by orders.order_id, orders.order_status
 ),
 
 history as (
@@ -34,10 +37,8 @@ known as (
     select * from history
     union all
     (
-        select proofs.*
-        from proofs
-        anti join history on proofs.order_id = history.order_id and proofs.order_status = history.order_status
-        qualify row_number() over (partition by proofs.order_id, proofs.order_status order by proofs.preference) = 1
+        select * from proofs
+        qualify row_number() over (partition by order_id, order_status order by preference) = 1
     )
 ),
 
@@ -45,7 +46,7 @@ placed_in_life as (
     select
         known.*,
         life_cycle.life_cycle_position,
-        life_cycle.stuck_after_hours
+        life_cycle.thin_history_hours
     from known
     inner join life_cycle on known.order_status = life_cycle.order_status
 ),
@@ -59,13 +60,23 @@ entered as (
 
 intervals as (
     select
-        *,
-        row_number() over in_time as state_number,
-        lead(entered_at) over in_time as left_at,
-        lead(order_status) over in_time as next_order_status
-    from entered
-    window in_time as (partition by order_id order by entered_at, life_cycle_position)
+        numbered.*,
+        epoch(coalesce(numbered.left_at, {{ utc(as_of_end()) }}) - numbered.entered_at) as state_seconds,
+        orders.shipping_method,
+        orders.location_id
+    from (
+        select
+            *,
+            row_number() over in_time as state_number,
+            lead(entered_at) over in_time as left_at,
+            lead(order_status) over in_time as next_order_status
+        from entered
+        window in_time as (partition by order_id order by entered_at, life_cycle_position)
+    ) as numbered
+    left join orders on numbered.order_id = orders.order_id
 ),
+
+{{ usual_states() }},
 
 -- a state that no order of the shop has left is an end there: of a shop that tells of no delivery nothing is stuck on its way
 left_states as (
@@ -73,23 +84,34 @@ left_states as (
     from intervals
     where left_at is not null
     group by order_status
+),
+
+limited as (
+    select
+        intervals.*,
+        case
+            when left_states.order_status is not null and intervals.thin_history_hours is not null
+                then coalesce(usual_states.stuck_after_hours, intervals.thin_history_hours)
+        end as stuck_after_hours
+    from intervals
+    left join left_states on intervals.order_status = left_states.order_status
+    left join usual_states
+        on
+            intervals.order_status = usual_states.order_status
+            and intervals.shipping_method is not distinct from usual_states.shipping_method
 )
 
 select
-    intervals.order_id,
-    intervals.state_number,
-    intervals.order_status,
-    intervals.entered_at,
-    intervals.left_at,
-    intervals.next_order_status,
-    intervals.left_at is null as is_current,
-    epoch(coalesce(intervals.left_at, {{ utc(as_of_end()) }}) - intervals.entered_at) as state_seconds,
-    cast(case when left_states.order_status is not null then intervals.stuck_after_hours end as bigint) as stuck_after_hours,
-    intervals.left_at is null
-    and left_states.order_status is not null
-    and coalesce(intervals.entered_at + to_hours(intervals.stuck_after_hours) < {{ utc(as_of_end()) }}, false) as is_stuck,
-    intervals.evidence,
-    orders.location_id
-from intervals
-left join left_states on intervals.order_status = left_states.order_status
-left join orders on intervals.order_id = orders.order_id
+    order_id,
+    state_number,
+    order_status,
+    entered_at,
+    left_at,
+    next_order_status,
+    left_at is null as is_current,
+    state_seconds,
+    stuck_after_hours,
+    left_at is null and coalesce(state_seconds > 3600 * stuck_after_hours, false) as is_stuck,
+    evidence,
+    location_id
+from limited

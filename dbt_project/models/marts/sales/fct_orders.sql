@@ -30,7 +30,7 @@ parcels as (
         min(dispatched_at) as dispatched_at,
         max(delivered_at) as delivered_at,
         bool_or(is_late) as is_late
-    from {{ ref('int_shipments_transit') }}
+    from {{ ref('fct_shipments') }}
     group by order_id
 ),
 

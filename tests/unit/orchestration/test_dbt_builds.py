@@ -1,0 +1,30 @@
+"""The builds of a run: every model and every test belongs to exactly one of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from dbt.cli.main import dbtRunner
+
+from orchestration.dbt_runs import parsed_project
+from orchestration.defs.warehouse.dbt_models import BUILDS, arguments
+from orchestration.settings import DBT_PROJECT
+
+
+def listed(folder: Path, chosen: list[str]) -> list[str]:
+    """Models and data tests that dbt would build for these arguments."""
+    quiet = ["--quiet", "--log-level", "none", "--log-level-file", "none", "--no-write-json"]
+    places = ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)]
+    aside = ["--target-path", str(folder), "--log-path", str(folder)]
+    kinds = ["--resource-type", "model", "--resource-type", "test"]
+    result = dbtRunner(manifest=parsed_project()).invoke(["ls", *chosen, *kinds, *quiet, *places, *aside])
+    assert result.success, result.exception
+    return list(result.result)
+
+
+def test_every_model_and_every_test_is_in_exactly_one_build(tmp_path, monkeypatch):
+    monkeypatch.setenv("SHOPWRIGHT_WAREHOUSE", str(tmp_path / "warehouse.duckdb"))
+    built = Counter(name for build in BUILDS for name in listed(tmp_path, arguments(build)))
+    assert sorted(built) == sorted(listed(tmp_path, ["--select", "fqn:shopwright"]))
+    assert {name: n for name, n in built.items() if n != 1} == {}
