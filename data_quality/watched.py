@@ -124,9 +124,9 @@ def companion_series(watched: Watched, own: Series, other: Series) -> Series:
     days = "" if is_same_day else f", {watched.companion_days} days"
     measure = f"rows per row of {watched.companion}{days}"
     noise = np.zeros(len(ratio)) if is_same_day else own.noise
-    return Series(
-        watched.table, "companion", measure, ratio, noise, own.event_days, has_event_room=not is_same_day
-    )
+    # the day after the echo of an event works off what is left over
+    echoes = own.event_days if is_same_day else trailing(own.event_days, 1)
+    return Series(watched.table, "companion", measure, ratio, noise, echoes, has_event_room=not is_same_day)
 
 
 def measure_sql(watched: Watched) -> str:

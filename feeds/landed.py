@@ -38,7 +38,15 @@ class LandedBytes:
             return self.path
         copy = scratch / f"landed-{self.path.name}"
         if not copy.exists():
-            descriptor = os.open(copy, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-            with os.fdopen(descriptor, "wb") as out, self.open() as sealed:
-                shutil.copyfileobj(sealed, out, 4 << 20)
+            try:
+                self._copy(copy)
+            except BaseException:
+                # What is there is not the whole file, and would be taken for it.
+                copy.unlink(missing_ok=True)
+                raise
         return copy
+
+    def _copy(self, copy: Path) -> None:
+        descriptor = os.open(copy, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(descriptor, "wb") as out, self.open() as sealed:
+            shutil.copyfileobj(sealed, out, 4 << 20)

@@ -74,9 +74,11 @@ def _in_ledger(folder: Path) -> dict[str, LandedFile]:
             raise sqlite3.DatabaseError(state)
         columns = "source, sha256, name, size, feed_date, path, format"
         rows = db.execute(f"select {columns} from landed").fetchall()
-    return {
-        row[5]: LandedFile(*row[:4], date.fromisoformat(row[4]) if row[4] else None, *row[5:]) for row in rows
-    }
+    files = (
+        LandedFile(source, sha256, name, size, date.fromisoformat(day) if day else None, path, form)
+        for source, sha256, name, size, day, path, form in rows
+    )
+    return {file.path: file for file in files}
 
 
 def _damage(folder: Path, file: LandedFile, vault: Vault | None) -> str | None:

@@ -46,6 +46,10 @@ QUERIES = {
     "division is of doubles, whatever is divided": (
         "select id, 7 / 2, money / 3, units / 2, 5 * units // 2 from shop.numbers"
     ),
+    "whole numbers beyond 64 bits": (
+        "select id, cast(id as hugeint) * 295147905179352825856 + cast(units as hugeint) * 17592186044416 "
+        "from shop.numbers"
+    ),
     "means and percentiles are doubles": (
         "select avg(money), median(units), quantile_cont(half, 0.3), stddev_samp(half) from shop.numbers"
     ),
@@ -80,10 +84,10 @@ QUERIES = {
         "last_day(day), dayofweek(day), cast(date_trunc('week', day) as date), day + 7 from shop.moments"
     ),
     "seconds between moments count boundaries, an epoch keeps fractions": (
-        "with plain as (select who, timezone('UTC', happened_at) as at from shop.moments) "
-        "select who, at, date_diff('second', timestamp '2025-10-25 00:00:00.7', at), "
-        "epoch(at - timestamp '2025-10-25 00:00:00'), epoch_us(at - timestamp '2025-10-25 00:00:00'), "
-        "at + to_hours(2) - interval 30 day, at + to_seconds(cast(90.5 as bigint)) from plain"
+        "with plain as (select who, timezone('UTC', happened_at) as moment from shop.moments) "
+        "select who, moment, date_diff('second', timestamp '2025-10-25 00:00:00.7', moment), "
+        "epoch(moment - timestamp '2025-10-25 00:00:00'), epoch_us(moment - moment), "
+        "moment + to_hours(2) - interval 30 day, moment + to_seconds(cast(90.5 as bigint)) from plain"
     ),
     "series of days and months, empty where they end before they start": (
         "select who, cast(unnest(generate_series(day, date '2026-03-30', interval 1 day)) as date) as day "

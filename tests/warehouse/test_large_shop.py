@@ -12,7 +12,7 @@ from data_quality.contract import Contract, load_contract
 from feeds.lake import Lake
 from feeds.shop import load_shop
 
-SIZE = ShopSize(lines=3_000, days=75, connected_days=30, tracked_days=10)
+SIZE = ShopSize(lines=3_000, days=100, connected_days=30, tracked_days=10)
 FEEDS = (*ONCE, *MONTHLY, *TRACKED)
 
 

@@ -37,7 +37,7 @@ class TranslatingCursor:
         self._spark = spark
         self._sources = sources
         self._answer: DataFrame | None = None
-        self._made: dict[str, DataFrame] = {}
+        self._made: list[str] = []
 
     @property
     def description(self) -> Sequence[tuple[Any, ...]]:
@@ -75,18 +75,20 @@ class TranslatingCursor:
 
     def _let_go(self) -> None:
         while self._made:
-            view, rows = self._made.popitem()
-            self._spark.catalog.dropTempView(view)
-            rows.unpersist()
+            self._spark.catalog.dropTempView(self._made.pop())
 
     def _translated(self, query: str) -> str:
         views = self._sources.views
         known = Known(lambda name: columns_of(self._spark, views.get(name, name)), views, self._sources.rows)
         translated = translate(query, known)
         for table in translated.before:
-            rows = self._followed(table) if isinstance(table, Recursion) else self._spark.sql(table.sql)
-            self._made[table.view] = rows.persist()
+            if isinstance(table, Recursion):
+                rows = self._followed(table)
+            else:
+                # kept rows alone would still have their whole plan behind them, and be planned again with it
+                rows = self._spark.sql(table.sql).localCheckpoint()
             rows.createOrReplaceTempView(table.view)
+            self._made.append(table.view)
         return translated.sql
 
     def _followed(self, recursion: Recursion) -> DataFrame:

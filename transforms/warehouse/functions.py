@@ -103,9 +103,12 @@ def _cast(node: exp.Expr) -> exp.Expr:
     """Casts round; Spark's cut off what is behind the point, and read a double by its decimal digits."""
     to = node.args["to"].this
     if isinstance(node.this, exp.Explode):
-        return node.this if node.this.is_type(to) else node
+        return _each_cast(node.this, node.args["to"])
     if isinstance(node.this, exp.Null):
         return node
+    if to == exp.DType.INT128:
+        # Spark has no whole number of 128 bits; 38 digits are the next to it, and more of them an error
+        return exp.cast(node.this, exp.DataType.build("decimal(38, 0)"), copy=False)
     if to in WHOLE_NUMBERS:
         from_ = known_type(node.this, "a cast").this
         if from_ in DECIMALS:
@@ -116,6 +119,14 @@ def _cast(node: exp.Expr) -> exp.Expr:
         scale = node.args["to"].expressions[1].name
         return exp.cast(_rounded_double(node.this, scale), node.args["to"], copy=False)
     return node
+
+
+def _each_cast(made: exp.Explode, to: exp.DataType) -> exp.Expr:
+    """Elements are cast in their list: nothing may be done with the rows of a list where they are made."""
+    if not made.is_type(to.this):
+        list_ = exp.DataType(this=exp.DType.ARRAY, expressions=[to.copy()], nested=True)
+        made.set("this", exp.cast(made.this, list_, copy=False))
+    return made
 
 
 def _round(node: exp.Expr) -> exp.Expr:
@@ -194,6 +205,12 @@ def _any(node: exp.Expr) -> exp.Expr:
     return call("any_value", node.this, exp.true())
 
 
+def _no_nulls(node: exp.Expr) -> exp.Expr:
+    """``any_value`` says by itself that it passes over nulls."""
+    made = node.this
+    return made if isinstance(made, exp.Anonymous) and made.name == "any_value" else node
+
+
 def _percentile(node: exp.Expr) -> exp.Expr:
     return call("percentile", cast(node.this, "double"), node.expression)
 
@@ -215,5 +232,6 @@ FUNCTION_RULES: Final[Mapping[type[exp.Expr], Rule]] = {
     exp.Explode: _each,
     exp.TimestampTrunc: _cut,
     exp.AnyValue: _any,
+    exp.IgnoreNulls: _no_nulls,
     exp.PercentileCont: _percentile,
 }

@@ -52,7 +52,7 @@ create table calendar as
 
 
 # the limits were chosen on the years of 11 and 31
-@pytest.fixture(scope="module", params=[7, 23, 47])
+@pytest.fixture(scope="module", params=[7, 47, 59])
 def series(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[list[Series]]:
