@@ -106,7 +106,9 @@ def build(home: Path, shop: str) -> dict[str, Any]:
 
     export(home=home, shop=shop)
     workspace = Workspace.of(settings())
-    seconds, dbt_seconds, nodes = {}, {}, {}
+    seconds: dict[str, float] = {}
+    dbt_seconds: dict[str, float] = {}
+    nodes: dict[str, float] = {}
     for name in BUILDS:
         started = time.perf_counter()
         messages, failed = build_models(workspace, "measured", arguments(name))

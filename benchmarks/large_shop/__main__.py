@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
+import os
 from pathlib import Path
 
 from benchmarks.large_shop import NAME, ShopSize, make_shop
@@ -15,11 +15,10 @@ def main() -> None:
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--lines", type=int, default=20_000_000)
     chosen = parser.parse_args()
-    started = time.perf_counter()
     rows = make_shop(chosen.home, ShopSize(chosen.lines))
     lake = sum(path.stat().st_size for path in (chosen.home / NAME / "lake").rglob("*.parquet"))
     told = {
-        "made_seconds": round(time.perf_counter() - started),
+        "made_processor_seconds": round(sum(os.times()[:2])),
         "lake_mb": round(lake / 1e6),
         "lake_rows": rows,
     }

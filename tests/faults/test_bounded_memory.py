@@ -43,7 +43,7 @@ def send_day(folder: Path, rows: int) -> Path:
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
 @pytest.mark.parametrize(
-    ("rows", "limit_mb"), [(200_000, 60), pytest.param(1_000_000, 200, marks=pytest.mark.chaos)]
+    ("rows", "limit_mb"), [(250_000, 120), pytest.param(1_000_000, 200, marks=pytest.mark.chaos)]
 )
 def test_a_tenfold_day_is_taken_within_the_memory_limit(rows: int, limit_mb: int, tmp_path: Path) -> None:
     (tmp_path / "home" / "shops").mkdir(parents=True)

@@ -83,6 +83,10 @@ QUERIES = {
         "date_diff('day', date '2026-02-28', day), date_diff('month', date '2025-12-31', day), "
         "last_day(day), dayofweek(day), cast(date_trunc('week', day) as date), day + 7 from shop.moments"
     ),
+    "infinity is later than all": (
+        "select who, happened_at < coalesce(case when who = 'a' then happened_at end, 'infinity') "
+        "from shop.moments"
+    ),
     "seconds between moments count boundaries, an epoch keeps fractions": (
         "with plain as (select who, timezone('UTC', happened_at) as moment from shop.moments) "
         "select who, moment, date_diff('second', timestamp '2025-10-25 00:00:00.7', moment), "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -152,3 +152,35 @@ def earlier_build(
     warehouse = tmp_path_factory.mktemp("earlier") / "warehouse.duckdb"
     bind_sources(warehouse, handmade_lake, SETTINGS | {"as_of": date(2026, 3, 3)})
     return Build(warehouse, dbt(warehouse, "run", "--select", "+feat_purchases", "+feat_orders_open"))
+
+
+@dataclass
+class GrowingShop:
+    """A lake that gets one load after the other, and warehouses that are built from it."""
+
+    dbt: RunDbt
+    write_table: Callable[..., list[str]]
+    folder: Path
+    files: dict[str, list[str]] = field(default_factory=dict)
+    loads: int = 0
+
+    def load(self, **tables: list[dict[str, object]]) -> None:
+        """One more load of each feed that is named."""
+        self.loads += 1
+        for feed, rows in tables.items():
+            numbered = [{"_load_number": self.loads, **row} for row in rows]
+            written = self.write_table(self.folder / str(self.loads), f"raw/{feed}", numbered)
+            self.files.setdefault(f"raw/{feed}", []).extend(written)
+
+    def build(self, as_of: date, *marts: str, warehouse: str = "kept") -> Path:
+        """Build these marts and what they need, in the same warehouse as before or in another."""
+        path = self.folder / warehouse / "warehouse.duckdb"
+        bind_sources(path, self.files, SETTINGS | {"shop": "growing", "as_of": as_of})
+        statuses = self.dbt(path, "run", "--select", *[f"+{mart}" for mart in marts])
+        assert set(statuses.values()) == {"success"}
+        return path
+
+
+@pytest.fixture
+def growing_shop(dbt: RunDbt, write_lake_table: Callable[..., list[str]], tmp_path: Path) -> GrowingShop:
+    return GrowingShop(dbt, write_lake_table, tmp_path)

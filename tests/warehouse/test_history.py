@@ -2,61 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import pytest
 
-from orchestration.sources import bind_sources
-
-RunDbt = Callable[..., dict[str, str]]
 Rows = list[tuple[Any, ...]]
-SETTINGS: dict[str, object] = {
-    "shop": "history",
-    "time_zone": "Europe/Berlin",
-    "currency": "EUR",
-    "default_location": "main",
-    "home_country": "DE",
-    "demand_period_days": 1,
-    "run_id": "run-1",
-}
-
-
-@dataclass
-class GrowingShop:
-    """A lake that gets one load after the other, and warehouses that are built from it."""
-
-    dbt: RunDbt
-    write_table: Callable[..., list[str]]
-    folder: Path
-    files: dict[str, list[str]] = field(default_factory=dict)
-    loads: int = 0
-
-    def load(self, **tables: list[dict[str, object]]) -> None:
-        """One more load of each feed that is named."""
-        self.loads += 1
-        for feed, rows in tables.items():
-            numbered = [{"_load_number": self.loads, **row} for row in rows]
-            written = self.write_table(self.folder / str(self.loads), f"raw/{feed}", numbered)
-            self.files.setdefault(f"raw/{feed}", []).extend(written)
-
-    def build(self, as_of: date, *marts: str, warehouse: str = "kept") -> Path:
-        """Build these marts and what they need, in the same warehouse as before or in another."""
-        path = self.folder / warehouse / "warehouse.duckdb"
-        bind_sources(path, self.files, SETTINGS | {"as_of": as_of})
-        statuses = self.dbt(path, "run", "--select", *[f"+{mart}" for mart in marts])
-        assert set(statuses.values()) == {"success"}
-        return path
-
-
-@pytest.fixture
-def growing_shop(dbt: RunDbt, write_lake_table: Callable[..., list[str]], tmp_path: Path) -> GrowingShop:
-    return GrowingShop(dbt, write_lake_table, tmp_path)
 
 
 def rows(warehouse: Path, query: str) -> Rows:
@@ -64,7 +17,7 @@ def rows(warehouse: Path, query: str) -> Rows:
         return connection.execute(query).fetchall()
 
 
-def order(order_id: str, ordered_at: str | datetime, **amounts: object) -> dict[str, object]:
+def order(order_id: str, ordered_at: str, **amounts: object) -> dict[str, object]:
     return {
         "order_id": order_id,
         "ordered_at": ordered_at,
@@ -96,7 +49,7 @@ def rate(day: str, value: float) -> dict[str, object]:
 
 
 def test_running_again_next_month_with_new_rates_never_changes_last_months_money(
-    growing_shop: GrowingShop,
+    growing_shop: Any,
 ) -> None:
     # a Monday with a rate, a Saturday that takes Friday's, the last day of the month with the rate of the day
     # before, and a day more than a week after the last rate: April's first rate must not reach back to it
@@ -182,7 +135,7 @@ def versions(warehouse: Path) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def test_versions_follow_from_the_lake_alone_and_closed_ones_never_change(growing_shop: GrowingShop) -> None:
+def test_versions_follow_from_the_lake_alone_and_closed_ones_never_change(growing_shop: Any) -> None:
     growing_shop.load(**FIRST)
     early = versions(growing_shop.build(date(2026, 3, 3), *VERSIONS))
     growing_shop.load(**SECOND)
@@ -205,7 +158,7 @@ def test_versions_follow_from_the_lake_alone_and_closed_ones_never_change(growin
     ]
 
 
-def test_a_question_as_of_any_moment_finds_exactly_one_version(growing_shop: GrowingShop) -> None:
+def test_a_question_as_of_any_moment_finds_exactly_one_version(growing_shop: Any) -> None:
     growing_shop.load(**FIRST)
     growing_shop.load(**SECOND)
     warehouse = growing_shop.build(date(2026, 3, 10), *VERSIONS)
@@ -249,65 +202,6 @@ def test_the_life_of_the_handmade_orders(handmade_build: Any) -> None:
         # packed for more than 24 hours, but no order of this shop has ever left the state
         ("o5", "packed", 9, "order_version", False),
     ]
-
-
-def lived(
-    order_id: str, method: str, paid_at: datetime, *, is_shipped: bool
-) -> dict[str, list[dict[str, object]]]:
-    """The feeds' rows of an order that was paid when it was placed and, if shipped, left ten hours later."""
-    moments = {"placed": paid_at, "paid": paid_at} | (
-        {"shipped": paid_at + timedelta(hours=10)} if is_shipped else {}
-    )
-    told = {"updated_at": max(moments.values()), "order_status": list(moments)[-1], "shipping_method": method}
-    parcel = {"shipment_id": order_id, "order_id": order_id, "updated_at": told["updated_at"]}
-    return {
-        "orders": [order(order_id, paid_at, **told)],
-        "order_status_events": [
-            {"order_id": order_id, "order_status": state, "status_at": at} for state, at in moments.items()
-        ],
-        "shipments": [parcel | {"dispatched_at": moments["shipped"]}] if is_shipped else [],
-    }
-
-
-def test_planted_stuck_orders_are_found_by_what_is_usual_and_both_marts_name_the_same(
-    growing_shop: GrowingShop,
-) -> None:
-    now = datetime(2026, 3, 31, 22, tzinfo=UTC)  # the end of the day in Berlin
-    second, feeds = timedelta(seconds=1), ("orders", "order_status_events", "shipments")
-    past = [
-        # forty teach that express leaves within ten hours; twenty-nine of economy teach nothing
-        *(lived(f"e{n}", "express", now - timedelta(days=20 + n), is_shipped=True) for n in range(40)),
-        *(lived(f"t{n}", "economy", now - timedelta(days=20 + n), is_shipped=True) for n in range(29)),
-    ]
-    planted = {
-        "a day": ("express", timedelta(hours=24)),
-        "a day and a second": ("express", timedelta(hours=24) + second),
-        "five days": ("economy", timedelta(hours=120)),
-        "five days and a second": ("economy", timedelta(hours=120) + second),
-    }
-    waiting = [
-        lived(name, method, now - since, is_shipped=False) for name, (method, since) in planted.items()
-    ]
-    growing_shop.load(**{feed: [row for one in [*past, *waiting] for row in one[feed]] for feed in feeds})
-    warehouse = growing_shop.build(date(2026, 3, 31), "fct_order_processes")
-
-    stuck = [("a day and a second", 24.0), ("five days and a second", 120.0)]
-    assert (
-        rows(
-            warehouse,
-            "select order_id, stuck_after_hours from marts.fct_order_states where is_stuck order by order_id",
-        )
-        == stuck
-    )
-    assert rows(
-        warehouse,
-        "select order_id from marts.fct_order_processes where process_state = 'stuck' order by order_id",
-    ) == [(name,) for name, _ in stuck]
-    # no order of this shop was ever delivered: nothing is stuck on its way, however long ago it left
-    assert rows(
-        warehouse,
-        "select distinct stuck_after_hours from marts.fct_order_states where order_status = 'shipped'",
-    ) == [(None,)]
 
 
 def test_lines_of_the_handmade_shop_find_the_price_valid_at_their_order(handmade_build: Any) -> None:

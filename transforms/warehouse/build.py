@@ -40,6 +40,7 @@ def build(
     arguments = [
         "build", "--target", "spark", "--select", *select,
         *(word for kind in left_out for word in ("--exclude-resource-type", kind)),
+        "--indirect-selection", "buildable",  # tests that read features as well are not for here
         "--project-dir", str(plan.project), "--profiles-dir", str(plan.project),
         "--target-path", str(plan.scratch / "dbt"), "--log-path", str(plan.scratch / "dbt"), "--quiet",
         "--no-version-check", "--no-use-colors", "--no-write-json", "--no-populate-cache",

@@ -205,6 +205,14 @@ def _any(node: exp.Expr) -> exp.Expr:
     return call("any_value", node.this, exp.true())
 
 
+def _without_end(node: exp.Expr) -> exp.Expr:
+    """The moment ``infinity`` is one after all that a shop will see; Spark's moments have an end."""
+    for value in node.expressions:
+        if isinstance(value, exp.Literal) and value.name == "infinity" and node.this.is_type(*MOMENTS):
+            value.replace(cast(exp.Literal.string("9999-12-31"), "timestamp"))
+    return node
+
+
 def _no_nulls(node: exp.Expr) -> exp.Expr:
     """``any_value`` says by itself that it passes over nulls."""
     made = node.this
@@ -233,5 +241,6 @@ FUNCTION_RULES: Final[Mapping[type[exp.Expr], Rule]] = {
     exp.TimestampTrunc: _cut,
     exp.AnyValue: _any,
     exp.IgnoreNulls: _no_nulls,
+    exp.Coalesce: _without_end,
     exp.PercentileCont: _percentile,
 }
