@@ -6,6 +6,7 @@ the result must look like is said in ``conformance``.
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -135,7 +136,9 @@ def _trial(
 
 def _landed(shape: str, path: Path) -> LandedFile:
     form = ENDINGS[path.suffix.lower()]
-    return LandedFile(shape, path.name, path.name, path.stat().st_size, None, str(path.absolute()), form)
+    content = path.read_bytes()
+    sha256 = hashlib.sha256(content).hexdigest()
+    return LandedFile(shape, sha256, path.name, len(content), None, str(path.absolute()), form)
 
 
 def _shop(dialect: str, feed: str, shapes: Sequence[str], place: Place) -> Shop:

@@ -7,6 +7,7 @@ follow. Reading the lake's commit log is not done here (see ``feeds.lake``); nei
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -73,11 +74,28 @@ def bind_sources(
         connection.execute("begin")
         connection.execute(_DAY_MODELS)
         _store_settings(connection, settings)
-        for table, contract in contracts.items():
-            layer, name = table.split("/")
-            scan = scan_sql(connection, layer, contract, lake_files.get(table, ()))
-            connection.execute(f"create or replace view {layer}.{_name(name)} as {scan}")
+        _bind_changed(connection, contracts, lake_files)
         connection.execute("commit")
+
+
+def _bind_changed(
+    connection: duckdb.DuckDBPyConnection,
+    contracts: Mapping[str, Contract],
+    lake_files: Mapping[str, Sequence[str]],
+) -> None:
+    """Make the views whose files or columns differ from those they were made of: a look into every file."""
+    connection.execute("create table if not exists control.bound_sources (source varchar, made_of varchar)")
+    bound = dict(connection.execute("select source, made_of from control.bound_sources").fetchall())
+    for table, contract in contracts.items():
+        layer, name = table.split("/")
+        files = sorted(lake_files.get(table, ()))
+        made_of = sha256(repr((files, contract.columns)).encode()).hexdigest()
+        if bound.get(table) == made_of:
+            continue
+        scan = scan_sql(connection, layer, contract, files)
+        connection.execute(f"create or replace view {layer}.{_name(name)} as {scan}")
+        connection.execute("delete from control.bound_sources where source = ?", [table])
+        connection.execute("insert into control.bound_sources values (?, ?)", [table, made_of])
 
 
 def _check_names(what: str, given: set[str], known: set[str], required: set[str] | None = None) -> None:

@@ -20,7 +20,11 @@ DEFAULT_MEMORY = "2g"
 # On a small machine the jobs on a day's rows are over before Java's second compiler pays off, and a heap that
 # grows stops the run each time: then the first compiler, one collector thread and the whole heap at once.
 CORES_OF_A_SMALL_MACHINE = 4
-QUICK_START_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:MetaspaceSize=256m"
+# With one compiler Java sets 48 MB aside for compiled code; a warehouse's queries fill that, and then Java
+# compiles nothing more, or stops.
+QUICK_START_OPTIONS = (
+    "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:MetaspaceSize=256m -XX:ReservedCodeCacheSize=240m"
+)
 LONG_WORK_OPTIONS = "-XX:+UseParallelGC"
 # A day of a shop is small: few partitions keep two cores busy, and adaptive execution merges the rest.
 SHUFFLE_PARTITIONS = 4
