@@ -24,9 +24,13 @@ lines as (
     left join {{ ref('int_orders_converted') }} as orders on lines.order_id = orders.order_id
     -- few orders are refunded: of all others no line is looked at
     where
-        lines.order_id in (select refunds.order_id from refunds where refunds.order_id is not null)
+        lines.order_id in (
+            select refunds.order_id from refunds
+            where refunds.order_id is not null
+        )
         or orders.customer_id in (
-            select refunds.customer_id from refunds where refunds.order_id is null and refunds.customer_id is not null
+            select refunds.customer_id from refunds
+            where refunds.order_id is null and refunds.customer_id is not null
         )
 ),
 
