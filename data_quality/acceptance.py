@@ -65,6 +65,9 @@ def accept(
 ) -> Acceptance:
     """Judge the rows of relation ``candidates`` and leave relations ``accepted`` and ``quarantined``.
 
+    The database is this load's own: ``accepted`` is no temporary relation, so that other connections of the
+    process to the same database can read it.
+
     Candidates have any of the contract's columns as text or typed, ``_file_id``, ``_line`` and optionally
     ``_filtered`` (why the contract leaves the row out). A relation ``rejects`` (_file_id, _line, rule,
     message, raw) is added to the quarantine where it exists. Personal columns are replaced by a keyed hash,
@@ -95,7 +98,7 @@ def accept(
     mask_free_text(con, "judged", (*free_text_columns(contract), *kept_aside), countries)
     kept = ", ".join(quoted(name) for name in (*contract.column_names, *kept_aside))
     con.execute(
-        f"create temp view clean as select {kept}, _file_id, {line} as _line, rowid as row_id from judged "
+        f"create view clean as select {kept}, _file_id, {line} as _line, rowid as row_id from judged "
         "where _rule is null and _filtered is null"
     )
     judge_duplicates(con, contract, existing(_months(con, contract)))
@@ -157,7 +160,7 @@ def _judge_sql(
     as_given = ", ".join(quoted("g_" + c) for c in contract.column_names)
     names = ", ".join(quoted(c) for c in contract.column_names)
     return f"""
-        create temp table judged as
+        create table judged as
         select
             {names}, _file_id, _line, _filtered, _rule,
             case when _rule is not null then [{as_given}] end as _given{more}
@@ -192,7 +195,7 @@ def _accepted_sql(con: duckdb.DuckDBPyConnection, contract: Contract) -> str:
     extra = f", strftime({quoted(month)}, '%Y-%m') as _month" if month else ""
     judged = con.execute("select count(*) from verdicts").fetchone()
     wanted = "where row_id not in (select row_id from verdicts)" if judged and judged[0] else ""
-    return f"create temp view accepted as select * exclude (row_id){extra} from clean {wanted}"
+    return f"create view accepted as select * exclude (row_id){extra} from clean {wanted}"
 
 
 def _counts(con: duckdb.DuckDBPyConnection) -> Acceptance:

@@ -140,6 +140,8 @@ def _member(number: int, file: LandedFile, source: Source, folder: Path, vault: 
         file.size,
         source.sheet,
         source.records,
+        file.sha256,
+        source.file_named(file.name),
     )
 
 

@@ -7,13 +7,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from feeds.sealing import sealed_under
-from feeds.vault import Vault, open_sealed_or_plain
+from feeds.vault import Vault, open_sealed, open_sealed_or_plain
 
 
 @dataclass(frozen=True)
@@ -48,5 +47,5 @@ class LandedBytes:
 
     def _copy(self, copy: Path) -> None:
         descriptor = os.open(copy, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(descriptor, "wb") as out, self.open() as sealed:
-            shutil.copyfileobj(sealed, out, 4 << 20)
+        with os.fdopen(descriptor, "wb") as out, open_sealed(self.path, self.vault) as sealed:
+            sealed.copy_to(out.fileno())

@@ -53,9 +53,10 @@ create table if not exists pull_feeds (
     source text not null, resource text not null, feed text not null, primary key (source, resource, feed)
 ) without rowid;
 create index if not exists consumed_by_load on consumed (feed, load_number);
+create index if not exists sightings_by_content on sightings (source, sha256);
 """
 
-_VERSION = 6
+_VERSION = 7
 
 
 class LedgerFile:

@@ -96,7 +96,9 @@ class LandingLedger(LedgerFile):
         """
         with self._transaction() as db:
             names = db.execute(
-                "select s.name from sightings s join unreadable using (source, sha256) where source = ? "
+                # Crossed in this order: few files are unreadable, and sightings are the whole history's.
+                "select s.name from unreadable u cross join sightings s using (source, sha256) "
+                "where u.source = ? "
                 "and not exists (select 1 from consumed c where c.source = s.source and c.sha256 = s.sha256)",
                 [source],
             ).fetchall()

@@ -20,7 +20,10 @@ from feeds.vault import Vault
 
 @dataclass(frozen=True)
 class BatchFile:
-    """A landed file of a batch under its number in it, with what its source says of it."""
+    """A landed file of a batch under its number in it, with what its source says of it.
+
+    ``sent`` is where its sender had put it, ``address`` that of its content.
+    """
 
     number: int
     path: Path
@@ -31,6 +34,8 @@ class BatchFile:
     size: int = 0
     sheet: str | None = None
     records: str | None = None
+    address: str = ""
+    sent: Path | None = None
 
     @property
     def column_delimiter(self) -> str:

@@ -67,6 +67,14 @@ class Source:
         """The first of the paths that exists, else the first."""
         return next((path for path in self.paths if path.exists()), self.paths[0])
 
+    def file_named(self, name: str) -> Path | None:
+        """Where a file of that name lies, or lay: below the folder, or beside the one file; ``None`` where
+        the source is no local one.
+        """
+        if self.is_pulled or self.url or not self.paths:
+            return None
+        return (self.path.parent if self.path.is_file() else self.path) / name
+
 
 def parse_source(entry: Any, file: Path, data: Path | None) -> list[Source]:
     """The sources that one entry of a shop file stands for; raises ``ShopError`` naming what is wrong."""

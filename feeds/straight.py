@@ -6,6 +6,7 @@ when all of it has been judged. Where the proof fails, the load begins again wit
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from feeds.dialect import Shape
 from feeds.reading_csv import csv_header
 from feeds.reading_csv_fast import csv_scan, is_clean, keep_rejects, line_around, rejected_lines
 from feeds.report import FeedError
+from feeds.sent_file import SentFile
 from feeds.shape_tables import BatchFile, ShapeRead, check_columns, count, in_shapes_case
 from feeds.text_profile import TextProfile, profile
 
@@ -37,6 +39,7 @@ class Straight:
     profile: TextProfile
     told: ShapeRead
     has_damaged_ids: bool
+    sent: SentFile | None
 
     @property
     def scan(self) -> Scan:
@@ -45,6 +48,8 @@ class Straight:
 
     def settle(self) -> str:
         """The line of a row of ``judged``, as SQL; ``ScanFailed`` when the file is not what it seemed."""
+        if self.sent and not self.sent.is_unchanged:
+            raise ScanFailed(f"{self.file.name}: the sender changed it meanwhile")
         lines, n_rows = rejected_lines(self.con), count(self.con, "judged")
         if n_rows + len(lines) != self.profile.n_lines - 1 or len(lines) > _MAX_REJECTED:
             raise ScanFailed(f"{self.file.name}: lines and records do not add up")
@@ -83,10 +88,10 @@ def open_straight(
         check_columns(shape, header, file.name, told)
     except FeedError:
         return None
-    path = file.content.local_path(scratch)
-    seen = profile(path, delimiter)
+    sent, seen = _profiled(file, delimiter, scratch)
     if not is_clean(seen):
         return None
+    path = sent.path if sent else file.content.local_path(scratch)
     at = {name: f"c{i}" for i, name in enumerate(header)}
     columns = ", ".join(f"{at.get(c, 'null::varchar')} as {quoted(c)}" for c in shape.columns)
     con.execute(
@@ -94,4 +99,18 @@ def open_straight(
         f"select {file.number}::bigint as _file_id, null::bigint as _line, {columns} "
         f"from {csv_scan(literal(str(path)), literal(delimiter), len(header))}"
     )
-    return Straight(con, file, contract, seen, told, seen.has_exponent)
+    return Straight(con, file, contract, seen, told, seen.has_exponent, sent)
+
+
+def _profiled(file: BatchFile, delimiter: str, scratch: Path) -> tuple[SentFile | None, TextProfile]:
+    """The sender's file, where it still has the landed bytes, and the profile of these bytes."""
+    if sent := SentFile.at(file.sent, file.size):
+        with ThreadPoolExecutor(1, thread_name_prefix="hashing") as beside:
+            holds = beside.submit(sent.holds, file.address, file.vault)
+            try:
+                seen = profile(sent.path, delimiter)
+                if holds.result() and sent.is_unchanged:
+                    return sent, seen
+            except OSError:
+                pass  # withdrawn in this moment
+    return None, profile(file.content.local_path(scratch), delimiter)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from feeds.connectors.files import FoundFile, feed_date
 from feeds.contents import Content, contents
@@ -133,26 +134,32 @@ def _land(
 def _written(content: Content, temporary: Path, vault: Vault | None) -> tuple[Encoding | None, str, int]:
     """Encoding, content address and size of what was written to ``temporary``."""
     encoding = content.encoding()
-    digest, size, syncs = hashlib.sha256(), 0, list[Future[None]]()
+    digest, size = hashlib.sha256(), 0
     with (
         temporary.open("wb", buffering=0) as out,
-        ThreadPoolExecutor(2, thread_name_prefix="landing") as beside,
+        ThreadPoolExecutor(3, thread_name_prefix="landing") as beside,
         (vault or _PLAIN).writer(out) as sink,
     ):
+        under_way, syncs = list[Future[object]](), list[Future[None]]()
         for chunk in content.chunks(encoding):
+            # One chunk at a time: both of what is done with it stand in the order of the file.
+            _finished(under_way)
             if len(chunk) < _WORTH_A_THREAD:
                 digest.update(chunk)
                 sink.write(chunk)
             else:
-                # Both let go of the interpreter, so a chunk is hashed while it is sealed and written.
-                hashing = beside.submit(digest.update, chunk)
-                sink.write(chunk)
-                hashing.result()
+                # Both let go of the interpreter, so a chunk is hashed, and sealed, while the next is read.
+                under_way = [beside.submit(digest.update, chunk), beside.submit(sink.write, chunk)]
             if size // _SYNC_BYTES < (size + len(chunk)) // _SYNC_BYTES:
                 # Early, so that the sync at the end, which says that all is on disk, finds little to do.
                 syncs.append(beside.submit(os.fsync, out.fileno()))
             size += len(chunk)
-        for sync in syncs:
-            # An error is told by one sync only.
-            sync.result()
+        _finished(under_way)
+        _finished(syncs)
     return encoding, vault.address(digest.digest()) if vault else digest.hexdigest(), size
+
+
+def _finished(futures: Iterable[Future[Any]]) -> None:
+    """Wait for all of them; an error of one is raised here."""
+    for future in futures:
+        future.result()

@@ -105,6 +105,11 @@ def open_sealed_or_plain(path: Path, vault: Vault | None) -> BinaryIO:
     """A seekable stream of the bytes as they arrived, in whatever form the file rests."""
     if sealed_under(path) is None:
         return path.open("rb")
+    return io.BufferedReader(open_sealed(path, vault), buffer_size=1 << 20)
+
+
+def open_sealed(path: Path, vault: Vault | None) -> SealedReader:
+    """The plain bytes of a sealed file; ``SealError`` where the key is not at hand."""
     if vault is None:
         raise SealError(f"{path} is sealed and no key was given. Read it with the shop's keys.")
-    return io.BufferedReader(SealedReader(path, vault.key_of), buffer_size=1 << 20)
+    return SealedReader(path, vault.key_of)

@@ -5,6 +5,7 @@ Object stores and web addresses are listed by ``remote``, beside this module.
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import re
 import stat
@@ -57,13 +58,13 @@ class FoundFile:
 
 def format_of(name: str) -> str | None:
     """The format that a file's name says, whatever it is compressed with; ``None`` when it says none."""
-    path = Path(name.lower())
-    return FORMAT_OF.get(path.with_suffix("").suffix if path.suffix in _PACKED else path.suffix)
+    stem, ending = os.path.splitext(name.lower())
+    return FORMAT_OF.get(os.path.splitext(stem)[1] if ending in _PACKED else ending)
 
 
 def is_finished(name: str) -> bool:
     """Whether a name is neither hidden nor that of a transfer under way."""
-    return not (any(part.startswith(".") for part in Path(name).parts) or name.endswith(_UNFINISHED))
+    return not (any(part.startswith(".") for part in name.split("/")) or name.endswith(_UNFINISHED))
 
 
 def find_files(
@@ -75,32 +76,57 @@ def find_files(
     time; with format ``auto`` so are files whose ending says no known format. Devices, and links that lead
     out of the folder, are given as refused.
     """
-    if root.is_file():
-        candidates, base = [root], root.parent
-    else:
-        candidates, base = sorted(p for p in root.rglob(pattern) if p.is_symlink() or not p.is_dir()), root
+    trusted = root.is_file()
+    base = root.parent if trusted else root
     newest = time.time_ns() - int(settle_seconds * 1e9)
     found, links = [], Counter[tuple[int, int]]()
-    for path in candidates:
-        name = path.relative_to(base).as_posix()
+    for name in [root.name] if trusted else _names_under(root, pattern):
         kind = format_of(name) if form == "auto" else form
         if not is_finished(name) or kind is None:
             continue
         try:
-            file, status = _seen(path, name, kind, None if path == root else base)
+            file, status = _seen(base / name, name, kind, None if trusted else base)
         except FileNotFoundError:
             continue
         if not file.refused and settle_seconds and file.mtime_ns > newest:
             continue
         links[status.st_dev, status.st_ino] += 1
         found.append((file, status))
-    trusted = root.is_file()
     return [file if trusted else _checked_links(file, status, links) for file, status in found]
+
+
+def _names_under(root: Path, pattern: str) -> list[str]:
+    """Names, relative to the folder, of what in it and below it is no folder and matches.
+
+    Plain texts: a drop folder keeps years of files, and a ``Path`` of each costs more than all else here.
+    """
+    if "/" in pattern:
+        paths = (path for path in root.rglob(pattern) if path.is_symlink() or not path.is_dir())
+        return sorted((path.relative_to(root).as_posix() for path in paths), key=_parts)
+    matches = re.compile(fnmatch.translate(pattern)).match
+    names, folders = [], [""]
+    while folders:
+        folder = folders.pop()
+        try:
+            listed = os.scandir(root / folder)
+        except (FileNotFoundError, PermissionError):
+            continue
+        with listed:
+            for entry in listed:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(f"{folder}{entry.name}/")
+                elif matches(entry.name):
+                    names.append(f"{folder}{entry.name}")
+    return sorted(names, key=_parts)
+
+
+def _parts(name: str) -> list[str]:
+    return name.split("/")
 
 
 def _seen(path: Path, name: str, kind: str, base: Path | None) -> tuple[FoundFile, os.stat_result]:
     """The file as it stands; ``base`` is the folder that no link may lead out of."""
-    status = path.lstat()
+    status = os.lstat(path)
     refused = None
     if stat.S_ISLNK(status.st_mode):
         if base is not None and not path.resolve().is_relative_to(base.resolve()):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from feeds import straight
+from feeds.landed import LandedBytes
 from feeds.quarantine import open_rows
+from feeds.sent_file import SentFile
+from feeds.straight import Straight
 
 HEADER = "event_id,visitor_id,event_type,occurred_at,sku,search_query,units"
 N = 3000
@@ -87,3 +91,40 @@ def test_rows_behind_rejected_lines_keep_their_lines(
     assert (told.accepted, told.quarantined) == (N - len(bad), len(bad))
     assert {row[:2] for row in stored} == {(n + 2, f"e{n}") for n in range(N) if n not in bad}
     assert len(kept) == len(bad)
+
+
+def test_the_senders_file_is_read_in_place_of_a_plain_copy_while_it_has_the_landed_bytes(
+    make_world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(straight, "MIN_BYTES", 0)
+    copied: list[str] = []
+    copy = LandedBytes._copy
+    monkeypatch.setattr(LandedBytes, "_copy", lambda self, to: copied.append(to.name) or copy(self, to))
+    world = make_world()
+    world.send("events", "sent.csv", lines(lambda line: line))
+    assert world.ingest("events").accepted == N
+    assert copied == []
+
+
+@pytest.mark.parametrize("moment", ["before it is read", "while it is read"])
+def test_a_file_that_its_sender_changes_after_landing_is_loaded_as_it_was_landed(
+    moment: str, make_world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(straight, "MIN_BYTES", 0)
+    world = make_world()
+    path = world.send("events", "sent.csv", lines(lambda line: line))
+    look = SentFile.holds if moment == "before it is read" else Straight.settle
+
+    def changed(*arguments: Any) -> Any:
+        # Of the same size, and with the time of change set back, as a careless copy would leave it.
+        before = path.stat()
+        path.write_text(path.read_text().replace(",S9,", ",S8,"))
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        return look(*arguments)
+
+    monkeypatch.setattr(
+        *(SentFile, "holds") if moment == "before it is read" else (Straight, "settle"), changed
+    )
+    assert world.ingest("events").accepted == N
+    skus = {sku for _, sku in world.rows("events", "event_id", "sku")}
+    assert skus == {f"S{n}" for n in range(10)}
