@@ -21,7 +21,7 @@ _MAD_TO_SD = 1.4826
 _NOISE_OF_EXPECTED = 1.15
 _QUIET_DAYS = 2
 _NINE_TENTHS = 1.2816  # of a normal distribution lie below so many standard deviations
-VERSION = "monitors-2"
+VERSION = "monitors-3"
 
 Days = npt.NDArray[np.float64]
 

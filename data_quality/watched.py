@@ -22,6 +22,8 @@ MIX_DAYS = 28
 MIN_ROWS = 30
 """Shares and means of fewer rows than these say nothing."""
 
+_OF_CHANCE = 0.7
+
 
 @dataclass(frozen=True)
 class Watched:
@@ -83,6 +85,7 @@ WATCHED = (
         ("customer_id", "channel"),
         ("n_events",),
         ("device_type", "country"),
+        companion="marts.fct_orders",
     ),
     Watched("marts.fct_stock_daily", "stock_date", ("on_hand_units",), ("on_hand_units",), ("is_in_stock",)),
 )
@@ -123,7 +126,8 @@ def companion_series(watched: Watched, own: Series, other: Series) -> Series:
     ratio = np.where(enough, np.fmax(own.values, 0.5) / np.fmax(others, 0.5), np.nan)
     days = "" if is_same_day else f", {watched.companion_days} days"
     measure = f"rows per row of {watched.companion}{days}"
-    noise = np.zeros(len(ratio)) if is_same_day else own.noise
+    # Given the orders of its days, half of the variance of what leaves on one is chance.
+    noise = np.zeros(len(ratio)) if is_same_day else _OF_CHANCE * own.noise
     # the day after the echo of an event works off what is left over
     echoes = own.event_days if is_same_day else trailing(own.event_days, 1)
     return Series(watched.table, "companion", measure, ratio, noise, echoes, has_event_room=not is_same_day)

@@ -13,8 +13,9 @@ from pathlib import Path
 import duckdb
 
 from data_quality.contract import load_contract
+from data_quality.warehouse_sources import CONTRACT_OF_LAYER
 from feeds.lake import Lake
-from orchestration.sources import CONTRACT_OF_LAYER, scan_sql
+from orchestration.sources import scan_sql
 
 FEATURES = "features"
 

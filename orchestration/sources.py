@@ -13,28 +13,14 @@ from typing import Final
 
 import duckdb
 
-from data_quality.contract import Contract, Kind, all_contracts
-
-SETTINGS: Final[Mapping[str, str]] = {
-    "shop": "varchar",
-    "time_zone": "varchar",
-    "currency": "varchar",
-    "home_country": "varchar",
-    "default_location": "varchar",
-    "demand_period_days": "integer",
-    "as_of": "date",
-    "run_id": "varchar",
-}
-"""Columns of ``control.shop_settings``; a dbt variable would force a full parse at every change."""
+from data_quality.contract import Contract
+from data_quality.warehouse_sources import CONTRACT_OF_LAYER, SHOP_SETTINGS, lake_contracts
 
 _DAY_MODELS: Final = (
     "create table if not exists control.day_models (model varchar, code varchar, settings varchar, "
     "as_of date, load_number bigint, n_days bigint, n_days_rebuilt bigint)"
 )
 """What the models were built from of which only dirty days are rebuilt (dbt's ``dirty_days`` keeps it)."""
-
-CONTRACT_OF_LAYER: Final[Mapping[str, Kind]] = {"raw": "feeds", "core": "core", "ml": "served"}
-"""Layers of the lake, and the kind of contract that their tables keep."""
 
 _LOAD_COLUMNS: Final[Mapping[str, str]] = {"_load_number": "bigint", "_file_id": "varchar", "_line": "bigint"}
 
@@ -52,18 +38,14 @@ def bind_sources(
         warehouse: the DuckDB file; created with its folder where it is missing. No one else may have it open.
         lake_files: Parquet files by table, e.g. ``{"raw/orders": [...], "core/sessions": [...]}``. A table
             without an entry, or with an empty list, becomes a view with the contract's columns and no rows.
-        settings: the columns of ``SETTINGS``, all of them.
+        settings: the columns of ``SHOP_SETTINGS``, all of them.
 
     Raises:
         SourceBindingError: names the unknown tables, or the missing and unknown settings.
     """
-    contracts = {
-        f"{layer}/{contract.name}": contract
-        for layer, kind in CONTRACT_OF_LAYER.items()
-        for contract in all_contracts(kind)
-    }
+    contracts = lake_contracts()
     _check_names("lake tables", set(lake_files), known=set(contracts))
-    _check_names("shop settings", set(settings), known=set(SETTINGS), required=set(SETTINGS))
+    _check_names("shop settings", set(settings), known=set(SHOP_SETTINGS), required=set(SHOP_SETTINGS))
     warehouse.parent.mkdir(parents=True, exist_ok=True)
     # A new file takes today's format, not that of the oldest version that might read it: its packing of texts
     # costs a third less. Nobody but the pipeline reads it.
@@ -108,11 +90,11 @@ def _check_names(what: str, given: set[str], known: set[str], required: set[str]
 
 def _store_settings(connection: duckdb.DuckDBPyConnection, settings: Mapping[str, object]) -> None:
     """Replace the one row of ``control.shop_settings``."""
-    columns = ", ".join(f"{name} {type_}" for name, type_ in SETTINGS.items())
-    marks = ", ".join("?" for _ in SETTINGS)
+    columns = ", ".join(f"{name} {type_}" for name, type_ in SHOP_SETTINGS.items())
+    marks = ", ".join("?" for _ in SHOP_SETTINGS)
     connection.execute(f"create or replace table control.shop_settings ({columns})")
     connection.execute(
-        f"insert into control.shop_settings values ({marks})", [settings[name] for name in SETTINGS]
+        f"insert into control.shop_settings values ({marks})", [settings[name] for name in SHOP_SETTINGS]
     )
 
 

@@ -6,6 +6,7 @@ DuckDB compares the checksum of every block that it reads; what it says of damag
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -38,14 +39,17 @@ def set_aside(warehouse: Path) -> str:
     )
 
 
-def set_aside_unreadable(warehouse: Path) -> str | None:
-    """Set the file aside when DuckDB cannot open it for its damage; gives what was done, or ``None``."""
-    if not warehouse.exists():
-        return None
+def or_anew(warehouse: Path, open_it: Callable[[], object]) -> str | None:
+    """Do what opens the file first; where that fails for its damage, set it aside and do it on a new one.
+
+    Gives what was done with the damaged file, or ``None``.
+    """
     try:
-        with duckdb.connect(str(warehouse)):
-            return None
+        open_it()
     except (duckdb.IOException, duckdb.SerializationException, duckdb.InternalException) as refused:
         if not tells_of_damage(str(refused)):
             raise
-    return set_aside(warehouse)
+        told = set_aside(warehouse)
+        open_it()
+        return told
+    return None

@@ -20,18 +20,16 @@ import pyarrow as pa
 
 from data_quality.contract import load_contract
 from feeds.checksums import check_lake
-from feeds.lake import Lake
+from feeds.lake import LAYERS, Lake
 from feeds.shop import Shop, load_shop
 from orchestration.handed_over import file_scan
 from orchestration.settings import Settings
 from orchestration.sources import bind_sources
-from orchestration.warehouse_damage import set_aside_unreadable
+from orchestration.warehouse_damage import or_anew
 from orchestration.warehouse_lock import reading
 
 CLOCKS = {"order_lines": "ordered_at", "events": "occurred_at", "stock_levels": "stock_date"}
 """Feeds that say which day it is in the shop, and the column that says it."""
-
-LAYERS = ("raw", "core", "ml")
 
 
 class NothingIngested(RuntimeError):
@@ -135,10 +133,10 @@ class Workspace:
             [(layer, name) for layer in LAYERS for name in self.lake.names(layer)],
             checked_by=run_id,
         )
-        if told := set_aside_unreadable(self.warehouse):
+        known, files = self.shop_settings(run_id), self.lake_files()
+        told = or_anew(self.warehouse, lambda: bind_sources(self.warehouse, files, known))
+        if told:
             logging.getLogger(__name__).warning(told)
-        known = self.shop_settings(run_id)
-        bind_sources(self.warehouse, self.lake_files(), known)
         return known["as_of"]
 
     def shop_settings(self, run_id: str) -> dict[str, Any]:

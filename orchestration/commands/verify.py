@@ -41,8 +41,8 @@ def _landing(workspace: Workspace) -> list[str]:
 
 def _lake(workspace: Workspace) -> list[str]:
     from feeds.checksums import LakeDamaged, check_lake
+    from feeds.lake import LAYERS
     from orchestration.core_tables import PAIR_DAYS, CoreTables
-    from orchestration.workspace import LAYERS
 
     kept = CoreTables.under(workspace.folder).kept
     tables = [(workspace.lake, layer, name) for layer in LAYERS for name in workspace.lake.names(layer)]

@@ -20,7 +20,7 @@ from feeds.ledger import Ledger
 from feeds.report import FeedError
 from feeds.shop import Shop, load_shop
 from feeds.vault import Resting, Vault
-from orchestration.warehouse_damage import set_aside_unreadable, tells_of_damage
+from orchestration.warehouse_damage import or_anew, tells_of_damage
 from serving.file_drop import FileDrop, verify_drop
 from serving.targets import deliver_all
 
@@ -199,17 +199,18 @@ def test_a_damaged_warehouse_is_noticed_and_set_aside(tmp_path: Path) -> None:
         answer = connection.execute(question).fetchall()
     set_aside, refused = 0, 0
     for what in damaged(warehouse):
-        if told := set_aside_unreadable(warehouse):
+        if told := or_anew(warehouse, lambda: duckdb.connect(str(warehouse)).close()):
             set_aside += 1
             aside = tmp_path / f"warehouse.duckdb.damaged-{set_aside}"
             assert str(aside) in told, what
             assert aside.exists(), what
-            assert not warehouse.exists(), what
+            with duckdb.connect(str(warehouse), read_only=True) as anew:
+                assert anew.execute("show tables").fetchall() == [], what
             continue
         with duckdb.connect(str(warehouse), read_only=True) as connection:
             refused += notices_damage(connection, question, answer)
     assert set_aside + refused == len(HOW) * OFFSETS
-    assert set_aside_unreadable(warehouse) is None
+    assert or_anew(warehouse, lambda: duckdb.connect(str(warehouse)).close()) is None
 
 
 def notices_damage(connection: duckdb.DuckDBPyConnection, question: str, answer: object) -> bool:

@@ -9,12 +9,11 @@ import pytest
 import yaml
 
 from data_quality.contract import Contract, Kind, all_contracts
+from data_quality.warehouse_sources import CONTRACT_OF_LAYER, SHOP_SETTINGS
 from orchestration.defs.serving.publication import MARTS
-from orchestration.sources import SETTINGS
 
 MODELS = Path(__file__).resolve().parents[2] / "dbt_project" / "models"
 LOAD_COLUMNS = {"_load_number": "bigint", "_file_id": "varchar", "_line": "bigint"}
-LAYERS: tuple[tuple[str, Kind], ...] = (("raw", "feeds"), ("core", "core"), ("ml", "served"))
 
 
 def declared(pattern: str, kind: str) -> dict[str, dict[str, Any]]:
@@ -37,17 +36,17 @@ def expected_columns(layer: str, contract: Contract) -> dict[str, str]:
     return {c.name: c.type for c in contract.columns} | (LOAD_COLUMNS if layer == "raw" else {})
 
 
-@pytest.mark.parametrize(("layer", "kind"), LAYERS)
+@pytest.mark.parametrize(("layer", "kind"), CONTRACT_OF_LAYER.items())
 def test_dbt_sources_list_exactly_the_contracts_columns_and_types(layer: str, kind: Kind) -> None:
     sources = {name: columns(table) for name, table in declared(f"sources_{layer}.yml", "sources").items()}
     assert sources == {f"{layer}/{c.name}": expected_columns(layer, c) for c in all_contracts(kind)}
 
 
 def test_the_control_source_lists_the_settings_that_are_bound() -> None:
-    assert columns(declared("sources_control.yml", "sources")["control/shop_settings"]) == dict(SETTINGS)
+    assert columns(declared("sources_control.yml", "sources")["control/shop_settings"]) == dict(SHOP_SETTINGS)
 
 
-@pytest.mark.parametrize(("layer", "kind"), LAYERS)
+@pytest.mark.parametrize(("layer", "kind"), CONTRACT_OF_LAYER.items())
 def test_bound_views_have_the_contracts_columns_in_order(empty_build: Any, layer: str, kind: Kind) -> None:
     bound = empty_build.rows(
         "select table_name, column_name from information_schema.columns "

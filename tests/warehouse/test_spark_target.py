@@ -27,11 +27,9 @@ from feeds.ingest import ingest_feed
 from feeds.lake import Lake
 from feeds.shop import load_shop
 from feeds.simulator import SimulationParams, simulate
-from orchestration.sources import SETTINGS as SETTINGS_BOUND
 from orchestration.sources import bind_sources
 from orchestration.spark_runs import plan_document
 from transforms.warehouse.build import SCHEMAS
-from transforms.warehouse.plan import SETTINGS as SETTINGS_ON_SPARK
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = ROOT / "dbt_project"
@@ -232,10 +230,6 @@ def test_the_list_names_models_that_exist_and_gives_reasons() -> None:
 
 def test_every_mart_is_compared_by_a_key() -> None:
     assert [name for name, (schema, key) in MODELS.items() if schema == "marts" and not key] == []
-
-
-def test_both_engines_are_told_the_same_settings() -> None:
-    assert dict(SETTINGS_ON_SPARK) == dict(SETTINGS_BOUND)
 
 
 ROW: dict[str, Any] = {

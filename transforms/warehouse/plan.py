@@ -9,22 +9,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from data_quality.contract import Contract, Kind, all_contracts
+from data_quality.warehouse_sources import SHOP_SETTINGS, lake_contracts
 from transforms.plan import PlanError, local_path
 from transforms.tables import Files
-
-LAYERS: tuple[tuple[str, Kind], ...] = (("raw", "feeds"), ("core", "core"), ("ml", "served"))
-SETTINGS: Mapping[str, str] = {
-    "shop": "varchar",
-    "time_zone": "varchar",
-    "currency": "varchar",
-    "home_country": "varchar",
-    "default_location": "varchar",
-    "demand_period_days": "integer",
-    "as_of": "date",
-    "run_id": "varchar",
-}
-"""Columns of ``control.shop_settings``."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +24,6 @@ class WarehousePlan:
     out: Path
     scratch: Path
     threads: int = 2
-
-    def contracts(self) -> dict[str, Contract]:
-        """Contracts of all tables of the lake, by ``layer/name``."""
-        return {
-            f"{layer}/{contract.name}": contract for layer, kind in LAYERS for contract in all_contracts(kind)
-        }
 
 
 def read_plan(path: Path) -> WarehousePlan:
@@ -62,8 +43,8 @@ def read_plan(path: Path) -> WarehousePlan:
         raise PlanError(f"The plan {path} cannot be read: {error.strerror}.") from error
     except (ValueError, KeyError, TypeError) as error:
         raise PlanError(f"The plan {path} lacks an entry or has a wrong one: {error!r}.") from error
-    unknown = sorted(set(plan.inputs) - set(plan.contracts()))
-    wrong = sorted(set(plan.settings) ^ set(SETTINGS))
+    unknown = sorted(set(plan.inputs) - set(lake_contracts()))
+    wrong = sorted(set(plan.settings) ^ set(SHOP_SETTINGS))
     if unknown or wrong:
         raise PlanError(f"Unknown tables {unknown}; settings unknown or missing {wrong}.")
     if plan.out.exists():

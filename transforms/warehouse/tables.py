@@ -9,8 +9,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
 
 from data_quality.contract import Contract
+from data_quality.warehouse_sources import SHOP_SETTINGS, lake_contracts
 from transforms.tables import Files, contract_schema, literally, spark_type
-from transforms.warehouse.plan import LAYERS, SETTINGS, WarehousePlan
+from transforms.warehouse.plan import WarehousePlan
 
 _LOAD_COLUMNS = {"_load_number": T.LongType(), "_file_id": T.StringType(), "_line": T.LongType()}
 SETTINGS_TABLE = "control.shop_settings"
@@ -42,16 +43,15 @@ def bind_sources(spark: SparkSession, plan: WarehousePlan) -> Sources:
     that the shop lacks has the columns of its contract and no rows.
     """
     views = {}
-    for source, contract in plan.contracts().items():
+    for source, contract in lake_contracts().items():
         views[source.replace("/", ".")] = view = source.replace("/", "__")
         _rows(spark, source, contract, plan.inputs.get(source, Files())).createOrReplaceTempView(view)
     views[SETTINGS_TABLE] = view = SETTINGS_TABLE.replace(".", "__")
-    schema = T.StructType([T.StructField(name, spark_type(type_)) for name, type_ in SETTINGS.items()])
-    row = tuple(plan.settings[name] for name in SETTINGS)
+    schema = T.StructType([T.StructField(name, spark_type(type_)) for name, type_ in SHOP_SETTINGS.items()])
+    row = tuple(plan.settings[name] for name in SHOP_SETTINGS)
     spark.createDataFrame([row], schema).createOrReplaceTempView(view)
-    return Sources(
-        views, {SETTINGS_TABLE: {name: _literal(plan.settings[name], SETTINGS[name]) for name in SETTINGS}}
-    )
+    literals = {name: _literal(plan.settings[name], type_) for name, type_ in SHOP_SETTINGS.items()}
+    return Sources(views, {SETTINGS_TABLE: literals})
 
 
 def _rows(spark: SparkSession, source: str, contract: Contract, files: Files) -> DataFrame:
@@ -73,7 +73,7 @@ def _literal(value: object, type_: str) -> str:
 
 def _schema(source: str, contract: Contract) -> T.StructType:
     schema = contract_schema(contract)
-    if source.startswith(f"{LAYERS[0][0]}/"):
+    if source.startswith("raw/"):
         for name, type_ in _LOAD_COLUMNS.items():
             schema = schema.add(name, type_)
     return schema

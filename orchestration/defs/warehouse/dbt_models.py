@@ -57,55 +57,26 @@ class ShopwrightTranslator(DagsterDbtTranslator):
 TRANSLATOR = ShopwrightTranslator(settings=DagsterDbtTranslatorSettings(enable_code_references=False))
 
 
-@dbt_assets(
-    manifest=MANIFEST,
-    select=BUILDS["warehouse_of_features"][0],
-    exclude=BUILDS["warehouse_of_features"][1],
-    name="warehouse_of_features",
-    dagster_dbt_translator=TRANSLATOR,
-    pool="warehouse",
-    op_tags=FIRST,
-)
-def feature_models(context: dg.AssetExecutionContext, workspace: WorkspaceResource) -> Iterator[Any]:
-    """Features that need no session and all that they are made of, with their tests as checks."""
-    yield from run_dbt(context, workspace.open(), arguments("warehouse_of_features"), TRANSLATOR)
+def _models(build: str, **options: Any) -> dg.AssetsDefinition:
+    """The models of one build, with their tests as checks."""
+    select, exclude, _ = BUILDS[build]
+
+    @dbt_assets(
+        manifest=MANIFEST,
+        select=select,
+        exclude=exclude or None,
+        name=build,
+        dagster_dbt_translator=TRANSLATOR,
+        pool="warehouse",
+        **options,
+    )
+    def models(context: dg.AssetExecutionContext, workspace: WorkspaceResource) -> Iterator[Any]:
+        yield from run_dbt(context, workspace.open(), arguments(build), TRANSLATOR)
+
+    return models
 
 
-@dbt_assets(
-    manifest=MANIFEST,
-    select=BUILDS["warehouse"][0],
-    exclude=BUILDS["warehouse"][1],
-    name="warehouse",
-    dagster_dbt_translator=TRANSLATOR,
-    pool="warehouse",
-    op_tags=FIRST,
-)
-def warehouse_models(context: dg.AssetExecutionContext, workspace: WorkspaceResource) -> Iterator[Any]:
-    """The other marts that need no session, with their tests as checks."""
-    yield from run_dbt(context, workspace.open(), arguments("warehouse"), TRANSLATOR)
-
-
-@dbt_assets(
-    manifest=MANIFEST,
-    select=BUILDS["warehouse_of_sessions"][0],
-    exclude=BUILDS["warehouse_of_sessions"][1],
-    name="warehouse_of_sessions",
-    dagster_dbt_translator=TRANSLATOR,
-    pool="warehouse",
-    op_tags=FIRST,
-)
-def session_models(context: dg.AssetExecutionContext, workspace: WorkspaceResource) -> Iterator[Any]:
-    """What is made of sessions, with its tests as checks."""
-    yield from run_dbt(context, workspace.open(), arguments("warehouse_of_sessions"), TRANSLATOR)
-
-
-@dbt_assets(
-    manifest=MANIFEST,
-    select=BUILDS["served_tables"][0],
-    name="served_tables",
-    dagster_dbt_translator=TRANSLATOR,
-    pool="warehouse",
-)
-def serving_models(context: dg.AssetExecutionContext, workspace: WorkspaceResource) -> Iterator[Any]:
-    """The served tables, as contracts say, with their tests as checks."""
-    yield from run_dbt(context, workspace.open(), arguments("served_tables"), TRANSLATOR)
+feature_models = _models("warehouse_of_features", op_tags=FIRST)
+warehouse_models = _models("warehouse", op_tags=FIRST)
+session_models = _models("warehouse_of_sessions", op_tags=FIRST)
+serving_models = _models("served_tables")
