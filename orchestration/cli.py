@@ -67,7 +67,8 @@ def main() -> None:
         PublishRefused,
     )
     try:
-        app()
+        # This process is nothing but the command, so a run's steps may be forks of it.
+        app(obj={"fork_this_process": True})
     except known as wrong:
         err.print(f"[bold red]error:[/] {escape(str(wrong))}", highlight=False, soft_wrap=True)
         sys.exit(2)
@@ -75,6 +76,7 @@ def main() -> None:
 
 @app.command()
 def run(
+    context: typer.Context,
     shop: ShopOption = "demo",
     feeds: FeedsOption = None,
     as_of: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day to know.")] = None,
@@ -90,7 +92,7 @@ def run(
         f"shop {workspace.shop.name}: feeds from {settings().feeds_folder}, data home {workspace.home}",
         highlight=False,
     )
-    outcome = run_shop(workspace)
+    outcome = run_shop(workspace, **(context.obj or {}))
     print_summary(out, workspace, outcome)
     if not outcome.success:
         raise typer.Exit(1)

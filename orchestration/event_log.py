@@ -10,15 +10,13 @@ Postgres storage replaces it on a server.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from threading import RLock, local
 from typing import Any, Final
-from urllib.parse import quote
 
 from dagster import EventLogEntry
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, EVENT_TYPE_TO_PIPELINE_RUN_STATUS
@@ -27,6 +25,8 @@ from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
+
+from orchestration.dagster_storage import is_set_up
 
 BUSY_SECONDS: Final = 30
 """A process waits this long for another one's transaction."""
@@ -50,6 +50,7 @@ class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._batch = local()
         self._kept = local()
+        self._tables: set[str] = set()
         super().__init__(base_dir, inst_data)
         # A batch holds the connections to two files at once.
         self._db_lock = RLock()  # type: ignore[assignment]  # the base class declares a Lock; used the same way
@@ -91,7 +92,7 @@ class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
         """This thread's connection to the file, opened at its first use."""
         opened: dict[str, Connection] = self._kept.__dict__.setdefault("connections", {})
         if shard not in opened:
-            if shard not in self._initialized_dbs and self._is_set_up(shard):
+            if shard not in self._initialized_dbs and is_set_up(Path(self.path_for_shard(shard))):
                 self._initialized_dbs.add(shard)  # the base class would read its migrations to find that out
             if shard not in self._initialized_dbs:
                 with super()._connect(shard):
@@ -104,16 +105,11 @@ class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
             opened[shard].commit()
         return opened[shard]
 
-    def _is_set_up(self, shard: str) -> bool:
-        """Whether the file exists and has Dagster's tables: it is stamped last."""
-        file = Path(self.path_for_shard(shard))
-        if not file.exists():
-            return False
-        with closing(sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)) as looked:
-            try:
-                return bool(looked.execute("select count(*) from alembic_version").fetchone()[0])
-            except sqlite3.OperationalError:
-                return False
+    def has_table(self, table_name: str) -> bool:
+        """Whether the index has the table; asked for each check, and no table ever goes."""
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
+        return table_name in self._tables
 
     def dispose(self) -> None:
         """Close what this thread keeps open."""

@@ -1,15 +1,21 @@
 """How a run's steps are executed: a few at a time, each in a process forked from one that has imported all.
 
 Importing Dagster, dbt, Great Expectations and the models takes longer than most steps do. A server process
-imports them once (``PRELOADED``) and is forked for each step, so that steps run beside each other without
-paying for it again, and a step that dies takes no other with it.
+that has them (``PRELOADED``) is forked for each step, so that steps run beside each other without paying for
+it again, and a step that dies takes no other with it.
 """
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
-from multiprocessing import forkserver, get_context
-from typing import Final
+from importlib import import_module
+from multiprocessing import forkserver, get_context, resource_tracker, util
+from typing import Any, Final
 
 import dagster as dg
 
@@ -31,13 +37,48 @@ def step_processes(steps_at_a_time: int) -> dg.ExecutorDefinition:
     )
 
 
-def start_server() -> None:
-    """Begin importing in the server process now, beside what the caller does until its first step.
+def start_server(fork_this_process: bool = False) -> None:
+    """Begin with the server of step processes: it imports all that steps need.
 
+    With ``fork_this_process`` everything is imported here, and the server is a fork: what a run needs is then
+    read once, not twice. For processes that have done nothing else yet: a fork has none of their threads.
     The server keeps the environment as it is at this moment: settings are exported before.
     """
     get_context("forkserver").set_forkserver_preload(list(PRELOADED))
-    forkserver.ensure_running()
+    if not fork_this_process or threading.active_count() > 1:
+        forkserver.ensure_running()
+        return
+    for name in PRELOADED:
+        import_module(name)
+    launch = util.spawnv_passfds
+    util.spawnv_passfds = _forked
+    try:
+        forkserver.ensure_running()
+    finally:
+        util.spawnv_passfds = launch
+
+
+def _forked(_path: bytes, arguments: Sequence[Any], kept: Sequence[int]) -> int:
+    """In place of a new interpreter: a fork of this one that does what the interpreter was to do."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid:
+        return pid
+    status = 1
+    try:
+        # As in a new process: only these files are open, and nobody holds the lock of the server's handle.
+        for name in os.listdir("/proc/self/fd"):
+            if int(name) > 2 and int(name) not in {*kept, resource_tracker.getfd()}:
+                with suppress(OSError):
+                    os.close(int(name))
+        forkserver._forkserver._lock = threading.Lock()  # type: ignore[attr-defined]
+        exec(arguments[-1], {})  # the command that multiprocessing itself made
+        status = 0
+    except SystemExit:
+        status = 0
+    finally:
+        os._exit(status)
 
 
 def stop_server() -> None:

@@ -32,13 +32,11 @@ def _configuration(home: Path) -> dict[str, object]:
         "telemetry": {"enabled": False},
         "nux": {"enabled": False},
         "python_logs": {"python_log_level": "INFO"},  # Dagster's own events are kept whatever this says
-        "run_storage": _stored("dagster._core.storage.runs", "SqliteRunStorage", history),
+        "run_storage": _stored("orchestration.dagster_storage", "RunStorage", history),
         "event_log_storage": _stored(
             "orchestration.event_log", "BatchingSqliteEventLogStorage", history / "runs"
         ),
-        "schedule_storage": _stored(
-            "dagster._core.storage.schedules", "SqliteScheduleStorage", home / "schedules"
-        ),
+        "schedule_storage": _stored("orchestration.dagster_storage", "ScheduleStorage", home / "schedules"),
         "compute_logs": _stored("orchestration.step_logs", "FileStepLogs", home / "storage"),
         "concurrency": {"pools": {"default_limit": 1, "granularity": "op"}},
         "run_monitoring": {"enabled": True, "free_slots_after_run_end_seconds": 300},

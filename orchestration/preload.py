@@ -18,6 +18,7 @@ OPENED_BY_EACH_STEP = (
     "dagster._core.storage.schedules",
     "orchestration.cli",
     "orchestration.step_logs",
+    "upath.core",
 )
 """What opening the run's storage imports, and the command itself, which each process looks at again."""
 

@@ -40,22 +40,29 @@ class CannotStart(RuntimeError):
     """The run has nothing to work on; the message says what to do."""
 
 
-def run_shop(workspace: Workspace, days: tuple[date, date] | None = None) -> RunOutcome:
+def run_shop(
+    workspace: Workspace, days: tuple[date, date] | None = None, *, fork_this_process: bool = False
+) -> RunOutcome:
     """Run the main job once over these days, or every day that is new.
 
-    The previous generation stays live when it fails. Raises ``CannotStart`` or ``AnotherRun``.
+    With ``fork_this_process``, for processes that do nothing else, steps are forks of this one. The previous
+    generation stays live when the run fails. Raises ``CannotStart`` or ``AnotherRun``.
     """
     started = time.perf_counter()
-    with only_run(workspace.folder), PeakMemory() as peak:
+    with only_run(workspace.folder):
         days = days or pending_days(workspace)
-        _check_sources(workspace)
-        run_id, events = _execute(workspace, days)
+        fork_this_process &= has_files(workspace)
+        if not fork_this_process:
+            # It may look into the lake, whose library must not be in use when a process is forked.
+            _check_sources(workspace)
+        start_server(fork_this_process)
+        with PeakMemory() as peak:
+            run_id, events = _execute(workspace, days)
     return _outcome(run_id, events, time.perf_counter() - started, peak.megabytes, days)
 
 
 def _execute(workspace: Workspace, days: tuple[date, date] | None) -> tuple[str, list[dg.DagsterEvent]]:
     """Run the main job; gives the run's identifier and what happened, after telling it step by step."""
-    start_server()
     keep_connections()
     try:
         with open_instance(workspace) as instance:

@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     )
     as_of: date | None = Field(default=None, description="Last day to know; empty: the last day with data.")
     threads: int = Field(default=2, ge=1, le=64, description="Cores that one step may use.")
-    steps_at_a_time: int = Field(default=2, ge=1, le=64, description="Steps of a run beside each other.")
+    steps_at_a_time: int = Field(default=3, ge=1, le=64, description="Steps of a run beside each other.")
     memory_limit: str = Field(default="2GB", description="Memory that DuckDB may use.")
     pseudonym_key: SecretStr | None = Field(default=None, description="Key for personal data, as text.")
     pseudonym_key_file: Path = Field(

@@ -26,7 +26,7 @@ QUICK_START_OPTIONS = (
     "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:MetaspaceSize=256m -XX:ReservedCodeCacheSize=240m"
 )
 LONG_WORK_OPTIONS = "-XX:+UseParallelGC"
-# A day of a shop is small: few partitions keep two cores busy, and adaptive execution merges the rest.
+# A day of a shop is small: few partitions keep two cores busy.
 SHUFFLE_PARTITIONS = 4
 # Of Parquet, which holds some 400,000 actions: a partition of them is sorted in memory, whatever the history.
 BYTES_OF_A_PARTITION = 8 << 20
@@ -67,7 +67,9 @@ def sql_settings(partitions: int, is_long: bool = False) -> dict[str, str]:
     return {
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.ansi.enabled": "true",
-        "spark.sql.adaptive.enabled": "true",
+        # Each step of a plan waits for the one before to end when it may still be changed: of little work
+        # that is a good part.
+        "spark.sql.adaptive.enabled": str(is_long).lower(),
         "spark.sql.shuffle.partitions": str(partitions),
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         # A table that is kept stays partitioned by visitor, as it was made: what is grouped by the visitor

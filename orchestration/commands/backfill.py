@@ -73,6 +73,7 @@ def finish(folder: Path) -> None:
 
 
 def backfill(
+    context: typer.Context,
     first: Annotated[
         datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day; none: resume.")
     ] = None,
@@ -97,7 +98,7 @@ def backfill(
     # The days are rebuilt even where no new row came for them (see dbt's ``dirty_days``).
     export(rebuild_from=days.first, rebuild_to=days.last)
     workspace = Workspace.of(settings())
-    outcome = run_shop(workspace, (days.first, days.last))
+    outcome = run_shop(workspace, (days.first, days.last), **(context.obj or {}))
     print_summary(Console(), workspace, outcome)
     if not outcome.success:
         raise typer.Exit(1)

@@ -24,6 +24,8 @@ from transforms.warehouse.plan import read_plan
 EXIT_FAILED = 1
 EXIT_WRONG_PLAN = 2
 SETTINGS = {
+    # How much the models read is not known beforehand.
+    "spark.sql.adaptive.enabled": "true",
     # A product of decimals keeps its digits, as DuckDB's does, and is rounded once, where the model says so.
     "spark.sql.decimalOperations.allowPrecisionLoss": "false",
     # By this rule Spark 4.3.0 spoils the plan of int_exchange_rates_daily, notices it, and stops (both
