@@ -35,7 +35,7 @@ dev: $(MARK)  ## Open the Dagster UI on 127.0.0.1
 	$(BIN)/shopwright dev --shop $(SHOP) --port $(PORT)
 
 test: $(MARK)  ## Run the test suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 test-slow: $(MARK)  ## Run the tests that take long
 	$(BIN)/python -m pytest -m slow

@@ -58,7 +58,7 @@ def start_server(fork_this_process: bool = False) -> None:
         util.spawnv_passfds = launch
 
 
-def _forked(_path: bytes, arguments: Sequence[Any], kept: Sequence[int]) -> int:
+def _forked(path: bytes, args: Sequence[Any], passfds: Sequence[int]) -> int:
     """In place of a new interpreter: a fork of this one that does what the interpreter was to do."""
     sys.stdout.flush()
     sys.stderr.flush()
@@ -69,11 +69,11 @@ def _forked(_path: bytes, arguments: Sequence[Any], kept: Sequence[int]) -> int:
     try:
         # As in a new process: only these files are open, and nobody holds the lock of the server's handle.
         for name in os.listdir("/proc/self/fd"):
-            if int(name) > 2 and int(name) not in {*kept, resource_tracker.getfd()}:
+            if int(name) > 2 and int(name) not in {*passfds, resource_tracker.getfd()}:
                 with suppress(OSError):
                     os.close(int(name))
         forkserver._forkserver._lock = threading.Lock()  # type: ignore[attr-defined]
-        exec(arguments[-1], {})  # the command that multiprocessing itself made
+        exec(args[-1], {})  # the command that multiprocessing itself made
         status = 0
     except SystemExit:
         status = 0

@@ -14,22 +14,6 @@ from feeds.connectors.webhook_receiver import GroupCommit
 from feeds.sealing import SealError
 from feeds.vault import Vault
 
-NOW = 1_770_000_000.0
-KEY = b"0123456789abcdef0123456789abcdef"
-SECRET = "whsec_" + base64.b64encode(KEY).decode()
-SHOP = """
-name: pushed
-time_zone: Europe/Berlin
-currency: EUR
-sources:
-  - {name: push, connector: webhook, provides: [events], pull: {secret_env: PUSH_SECRET, max_bytes: 2000}}
-  - name: shopify
-    connector: webhook
-    provides: [orders]
-    pull: {secret_env: SHOPIFY_SECRET, scheme: shopify}
-"""
-BODY = b'{"event_id": "e1"}'
-
 
 def test_deliveries_that_wait_together_share_one_sync(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

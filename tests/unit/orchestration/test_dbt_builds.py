@@ -8,7 +8,15 @@ from pathlib import Path
 from dbt.cli.main import dbtRunner
 
 from orchestration.dbt_runs import parsed_project
-from orchestration.defs.warehouse.dbt_models import BUILDS, arguments
+from orchestration.defs.warehouse.dbt_models import (
+    BUILDS,
+    LATE_TESTS,
+    arguments,
+    feature_models,
+    serving_models,
+    session_models,
+    warehouse_models,
+)
 from orchestration.settings import DBT_PROJECT
 
 
@@ -28,3 +36,19 @@ def test_every_model_and_every_test_is_in_exactly_one_build(tmp_path, monkeypatc
     built = Counter(name for build in BUILDS for name in listed(tmp_path, arguments(build)))
     assert sorted(built) == sorted(listed(tmp_path, ["--select", "fqn:shopwright"]))
     assert {name: n for name, n in built.items() if n != 1} == {}
+
+
+def test_a_check_holds_up_what_follows_unless_a_later_build_answers_it():
+    checks = {
+        (spec.asset_key, spec.name): spec.blocking
+        for models in (feature_models, warehouse_models, session_models, serving_models)
+        for spec in models.check_specs
+    }
+    tests = {
+        node.name: node.config.severity
+        for node in parsed_project().nodes.values()
+        if node.resource_type == "test"
+    }
+    only_warn = {name for name in checks if tests[name[1]].lower() == "warn"}
+    late = {name for name, blocking in checks.items() if not blocking} - only_warn
+    assert sorted(name for _, name in late) == sorted(LATE_TESTS.split())
