@@ -14,12 +14,12 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 TOGETHER = ("end_to_end", "graph", "spark", "warehouse")
-"""Folders whose tests share what is dear to make (a shop, a graph, a session, builds): one process has each."""
+"""Folders whose tests share what is dear to make (a shop, a session, builds): one process has each."""
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests stay in one process when several run them (`make test`): a folder's, or else a file's."""
+    """Say which tests stay in one process when several run them: those of such a folder, else of a file."""
     for item in items:
         path = item.path.relative_to(ROOT / "tests")
         group = path.parts[0] if path.parts[0] in TOGETHER else path.as_posix()
