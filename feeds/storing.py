@@ -56,7 +56,7 @@ def commit_accepted(
 
     def written(month: date | None) -> StoredFile:
         with con.cursor() as beside:
-            beside.execute("set TimeZone = 'UTC'")
+            beside.execute("set TimeZone = 'UTC'; set enable_progress_bar = false")
             beside.execute("set variable file_ids = ?", [list(file_ids)])
             return _write(beside, contract, folder, number, month, file_ids, variants)
 

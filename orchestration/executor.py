@@ -10,17 +10,21 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from multiprocessing import forkserver, get_context, resource_tracker, util
+from pathlib import Path
 from typing import Any, Final
 
 import dagster as dg
 
 PRELOADED: Final = ("dagster._core.executor.multiprocess", "orchestration.preload")
 """Dagster's own module comes first, as Dagster itself would have it."""
+
+_OPEN_FILES: Final = Path("/proc/self/fd")
 
 FIRST: Final = {"dagster/priority": "1"}
 """Tags of the steps that the longest chain waits for: the executor takes them before the others."""
@@ -45,7 +49,7 @@ def start_server(fork_this_process: bool = False) -> None:
     The server keeps the environment as it is at this moment: settings are exported before.
     """
     get_context("forkserver").set_forkserver_preload(list(PRELOADED))
-    if not fork_this_process or threading.active_count() > 1:
+    if not fork_this_process or threading.active_count() > 1 or not _OPEN_FILES.exists():
         forkserver.ensure_running()
         return
     for name in PRELOADED:
@@ -68,7 +72,7 @@ def _forked(path: bytes, args: Sequence[Any], passfds: Sequence[int]) -> int:
     status = 1
     try:
         # As in a new process: only these files are open, and nobody holds the lock of the server's handle.
-        for name in os.listdir("/proc/self/fd"):
+        for name in os.listdir(_OPEN_FILES):
             if int(name) > 2 and int(name) not in {*passfds, resource_tracker.getfd()}:
                 with suppress(OSError):
                     os.close(int(name))
@@ -77,6 +81,8 @@ def _forked(path: bytes, args: Sequence[Any], passfds: Sequence[int]) -> int:
         status = 0
     except SystemExit:
         status = 0
+    except BaseException:
+        traceback.print_exc()
     finally:
         os._exit(status)
 
