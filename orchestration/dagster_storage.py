@@ -23,7 +23,8 @@ def is_set_up(file: Path) -> bool:
     """Whether the file exists and has Dagster's tables: it is stamped last."""
     if not file.exists():
         return False
-    with closing(sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)) as looked:
+    # Not read-only: such a connection leaves the files of the write-ahead log behind when it is the last.
+    with closing(sqlite3.connect(f"file:{quote(str(file))}?mode=rw", uri=True)) as looked:
         try:
             return bool(looked.execute("select count(*) from alembic_version").fetchone()[0])
         except sqlite3.OperationalError:

@@ -29,7 +29,10 @@ from serving.leases import drop_leases
 from serving.lock import publisher_lock
 from serving.publish import publish
 
-_LINKS = ("customer_id", "visitor_id")
+_OWNERS = ("customer_id", "person_id")
+"""Say whose a row is, in this order; ``person_id`` is the smallest of linked customers' identifiers."""
+_LINKS = (*_OWNERS, "visitor_id", "shopper_id")
+"""All columns that name a customer or a visitor; ``shopper_id`` is either."""
 # A row of an order that has one of these is an action of a visitor, not what the shop sold.
 _BEHAVIOUR = {"session_id", "event_id"}
 
@@ -67,6 +70,12 @@ def _publish_without(
     with closing(duckdb.connect(str(copy))) as connection:
         for schema, table, columns in _tables(connection):
             connection.execute(_change(schema, table, columns, _mine(columns, customers, visitors)))
+            for column in _borrowed(columns):
+                # Another's row under the identifier that both accounts had: it keeps its own.
+                connection.execute(
+                    f"update {identifier(schema, table)} set {column} = customer_id "
+                    f"where {column} in ({_listed(customers)})"
+                )
     manifest = read_manifest(folder)
     candidate = build_generation(
         copy,
@@ -94,7 +103,8 @@ def _rows_in(file: Path, customers: Sequence[str], visitors: Sequence[str]) -> i
     with closing(duckdb.connect(str(file), read_only=True)) as connection:
         total = 0
         for schema, table, columns in _tables(connection):
-            where = _mine(columns, customers, visitors)
+            named = [f"{column} in ({_listed(customers)})" for column in _borrowed(columns)]
+            where = " or ".join([_mine(columns, customers, visitors), *named])
             row = connection.execute(
                 f"select count(*) from {identifier(schema, table)} where {where}"
             ).fetchone()
@@ -107,18 +117,30 @@ def _tables(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str, set[s
     rows = connection.execute(
         "select schema_name, table_name, list(column_name) from duckdb_columns() "
         "where not internal group by all "
-        "having list_has_any(list(column_name), ['customer_id', 'visitor_id']) order by all"
+        "having list_has_any(list(column_name), $links) order by all",
+        {"links": list(_LINKS)},
     ).fetchall()
     return [(schema, table, set(columns)) for schema, table, columns in rows]
 
 
 def _mine(columns: set[str], customers: Sequence[str], visitors: Sequence[str]) -> str:
-    """SQL: the row is the customer's by its customer id; by its visitor only if it names no customer."""
-    by_customer = f"customer_id in ({_listed(customers)})"
-    by_visitor = f"visitor_id in ({_listed(visitors)})"
-    if columns >= set(_LINKS):
-        return f"({by_customer} or (customer_id is null and {by_visitor}))"
-    return by_customer if "customer_id" in columns else by_visitor
+    """SQL: the row is the customer's by its owner; by its visitor only if it names no owner."""
+    owners = [column for column in _OWNERS if column in columns]
+    by_visitor = [
+        f"{column} in ({_listed(values)})"
+        for column, values in (("visitor_id", visitors), ("shopper_id", [*customers, *visitors]))
+        if column in columns
+    ]
+    if not owners:
+        return f"({' or '.join(by_visitor)})"
+    owner = f"coalesce({', '.join(owners)})"
+    unowned = f" or ({owner} is null and ({' or '.join(by_visitor)}))" if by_visitor else ""
+    return f"({owner} in ({_listed(customers)}){unowned})"
+
+
+def _borrowed(columns: set[str]) -> list[str]:
+    """Columns that may hold the identifier of another account of the person whose row it is."""
+    return [c for c in ("person_id", "shopper_id") if c in columns and "customer_id" in columns]
 
 
 def _listed(values: Sequence[str]) -> str:
