@@ -53,12 +53,14 @@ def commit_accepted(
     folder = lake.path("raw", contract.name)
     folder.mkdir(parents=True, exist_ok=True)
     months = _months(con, contract)
+    # Most loads are of one file, and a constant costs nothing.
+    file_id = literal(file_ids[0]) if len(file_ids) == 1 else "getvariable('file_ids')[_file_id + 1]"
 
     def written(month: date | None) -> StoredFile:
         with con.cursor() as beside:
             beside.execute("set TimeZone = 'UTC'; set enable_progress_bar = false")
             beside.execute("set variable file_ids = ?", [list(file_ids)])
-            return _write(beside, contract, folder, number, month, file_ids, variants)
+            return _write(beside, contract, folder, number, month, file_id, variants)
 
     with ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="storing") as pool:
         files = list(pool.map(written, months))
@@ -100,10 +102,10 @@ def _write(
     folder: Path,
     number: int,
     month: date | None,
-    file_ids: Sequence[str],
+    file_id: str,
     variants: Sequence[str],
 ) -> StoredFile:
-    """One file of one month, durable when this returns.
+    """One file of one month, durable when this returns; ``file_id`` is SQL for the address of a row's file.
 
     Its name says the load, so that a load that is done again writes over what a killed one left.
     """
@@ -112,8 +114,6 @@ def _write(
     target.parent.mkdir(exist_ok=True)
     columns = ", ".join(map(quoted, contract.column_names))
     more = "".join(f", {quoted(name)}" for name in variants)
-    # Most loads are of one file, and a constant costs nothing.
-    file_id = literal(file_ids[0]) if len(file_ids) == 1 else "getvariable('file_ids')[_file_id + 1]"
     written = con.execute(
         f"copy (select {columns}, {int(number)}::bigint as _load_number, "
         f"{file_id} as _file_id, _line{more} "

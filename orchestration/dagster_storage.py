@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 from dagster._core.storage.runs import SqliteRunStorage  # the classes dagster.yaml names by default
@@ -31,27 +31,27 @@ def is_set_up(file: Path) -> bool:
             return False
 
 
-class RunStorage(SqliteRunStorage):
-    """The default store of runs."""
+class _OpenedAsItStands:
+    """How both stores are made from ``dagster.yaml``: set up once, then only opened."""
+
+    DATABASE: ClassVar[str]
 
     @classmethod
-    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> RunStorage:
+    def from_config_value(cls: Any, inst_data: ConfigurableClassData | None, config_value: Any) -> Any:
         """Built by Dagster from ``dagster.yaml``."""
         folder = config_value["base_dir"]
-        if is_set_up(Path(folder) / "runs.db"):
-            return cls(create_db_conn_string(folder, "runs"), inst_data)
+        if is_set_up(Path(folder) / f"{cls.DATABASE}.db"):
+            return cls(create_db_conn_string(folder, cls.DATABASE), inst_data)
         return cls.from_local(folder, inst_data)
 
 
-class ScheduleStorage(SqliteScheduleStorage):
+class RunStorage(_OpenedAsItStands, SqliteRunStorage):
+    """The default store of runs."""
+
+    DATABASE = "runs"
+
+
+class ScheduleStorage(_OpenedAsItStands, SqliteScheduleStorage):
     """The default store of schedules and sensors."""
 
-    @classmethod
-    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> ScheduleStorage:
-        """Built by Dagster from ``dagster.yaml``."""
-        folder = config_value["base_dir"]
-        if is_set_up(Path(folder) / "schedules.db"):
-            return cls(create_db_conn_string(folder, "schedules"), inst_data)
-        made = cls.from_local(folder, inst_data)
-        assert isinstance(made, cls)
-        return made
+    DATABASE = "schedules"

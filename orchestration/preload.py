@@ -1,4 +1,6 @@
-"""What the server of step processes imports and reads before it is forked. Nothing is decided here.
+"""What steps need, imported and read once: by their server, or by the command that it is forked from.
+
+Nothing is decided here.
 
 Nothing that starts threads when imported may be touched: a fork would lose them.
 """

@@ -8,7 +8,7 @@ from types import TracebackType
 import psutil
 
 SECONDS_BETWEEN_LOOKS = 1.0
-HIGHER = 1.1
+HIGHER = 1.05
 
 
 class PeakMemory:

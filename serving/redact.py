@@ -29,10 +29,10 @@ from serving.leases import drop_leases
 from serving.lock import publisher_lock
 from serving.publish import publish
 
-_OWNERS = ("customer_id", "person_id")
-"""Say whose a row is, in this order; ``person_id`` is the smallest of linked customers' identifiers."""
-_LINKS = (*_OWNERS, "visitor_id", "shopper_id")
-"""All columns that name a customer or a visitor; ``shopper_id`` is either."""
+_LINKS = ("customer_id", "person_id", "shopper_id", "visitor_id")
+"""All columns that name a customer or a visitor. ``person_id`` is the smallest identifier of customers whose
+accounts are linked, ``shopper_id`` that of a person or of a visitor.
+"""
 # A row of an order that has one of these is an action of a visitor, not what the shop sold.
 _BEHAVIOUR = {"session_id", "event_id"}
 
@@ -124,18 +124,13 @@ def _tables(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str, set[s
 
 
 def _mine(columns: set[str], customers: Sequence[str], visitors: Sequence[str]) -> str:
-    """SQL: the row is the customer's by its owner; by its visitor only if it names no owner."""
-    owners = [column for column in _OWNERS if column in columns]
-    by_visitor = [
-        f"{column} in ({_listed(values)})"
-        for column, values in (("visitor_id", visitors), ("shopper_id", [*customers, *visitors]))
-        if column in columns
-    ]
-    if not owners:
-        return f"({' or '.join(by_visitor)})"
-    owner = f"coalesce({', '.join(owners)})"
-    unowned = f" or ({owner} is null and ({' or '.join(by_visitor)}))" if by_visitor else ""
-    return f"({owner} in ({_listed(customers)}){unowned})"
+    """SQL: the row is the customer's by its customer id; by any other link only if it names no customer."""
+    links = {"person_id": customers, "visitor_id": visitors, "shopper_id": [*customers, *visitors]}
+    linked = [f"{name} in ({_listed(values)})" for name, values in links.items() if name in columns]
+    if "customer_id" not in columns:
+        return f"({' or '.join(linked)})"
+    unnamed = f" or (customer_id is null and ({' or '.join(linked)}))" if linked else ""
+    return f"(customer_id in ({_listed(customers)}){unnamed})"
 
 
 def _borrowed(columns: set[str]) -> list[str]:

@@ -109,7 +109,7 @@ def _names_under(root: Path, pattern: str) -> list[str]:
         folder = folders.pop()
         try:
             listed = os.scandir(root / folder)
-        except (FileNotFoundError, PermissionError):
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
             continue
         with listed:
             for entry in listed:

@@ -22,17 +22,23 @@ GONE, HIS_VISITOR = "C1", "V1"
         ),
         (
             ("visitor_id", "person_id"),
+            [("V1", "C2"), ("V1", None), ("V9", "C1"), ("V9", "C2")],
             [("V1", "C2"), ("V1", None), ("V9", "C1")],
-            [("V1", None), ("V9", "C1")],
         ),
         (
             ("customer_id", "person_id"),
             [("C2", "C1"), (None, "C1"), ("C1", "C1")],
             [(None, "C1"), ("C1", "C1")],
         ),
+        (
+            ("customer_id", "visitor_id"),
+            [("C2", "V1"), (None, "V1"), ("C1", None), (None, "V2")],
+            [(None, "V1"), ("C1", None)],
+        ),
+        (("customer_id",), [("C1",), (None,), ("C2",)], [("C1",)]),
     ],
 )
-def test_a_row_is_its_owners_and_by_its_visitor_only_where_it_names_none(
+def test_a_row_is_its_customers_and_by_another_link_only_where_it_names_no_customer(
     columns: tuple[str, ...], rows: list[tuple[str | None, ...]], theirs: list[tuple[str | None, ...]]
 ) -> None:
     with duckdb.connect() as connection:
