@@ -65,6 +65,8 @@ SCALES = {
     "companion": Scale(np.log, np.exp, _ratio_limits(0.8, 1.25), least_spread=0.01),
     "freshness": Scale(_none, _none, lambda expected: (expected, expected), 1.0, both_sides=False),
     "null_ratio": Scale(_angle, _share, _share_limits(0.03), least_spread=0.01),
+    # of what is known from elsewhere, the share that this table lacks; that it lacks less is no news
+    "unmatched_ratio": Scale(_angle, _share, _share_limits(0.03), least_spread=0.01, both_sides=False),
     # the mean of logarithms: its change is that of a typical value
     "distribution": Scale(np.log1p, np.expm1, _ratio_limits(0.85, 1.18), least_spread=0.01),
     # how far the shares of a day's categories lie from those of the days before; only far is worth a word

@@ -21,7 +21,7 @@ _MAD_TO_SD = 1.4826
 _NOISE_OF_EXPECTED = 1.15
 _QUIET_DAYS = 2
 _NINE_TENTHS = 1.2816  # of a normal distribution lie below so many standard deviations
-VERSION = "monitors-3"
+VERSION = "monitors-4"
 
 Days = npt.NDArray[np.float64]
 
@@ -36,9 +36,10 @@ class MonitorParams:
     deviations, if the change also matters (``monitor_scales`` says from when); ``z_limit_of_mix`` for shares
     of categories, whose distance from the usual is skewed.
 
-    Rows get lost more often than they are invented. For too few rows the limit is the one that finds a loss
-    of ``loss_ratio`` nine times in ten, between ``z_limits_of_loss``; of a table with a companion only the
-    companion is judged so, as it scatters less.
+    Rows get lost more often than they are invented. For too few rows, or too many known from elsewhere that
+    are missing, the limit is the one that finds a loss of ``loss_ratio`` nine times in ten, between
+    ``z_limits_of_loss``. Of a table only the figure is judged so that tells most of a loss; those that tell
+    less (``has_better``) are unusual beyond ``z_limit_beside_better`` only.
 
     Days with an event of the calendar teach nothing; they are judged with ``event_factor`` times the scatter,
     and their rows may be up to ``event_change_ratio`` times more or fewer. After a run of events, while fewer
@@ -52,6 +53,7 @@ class MonitorParams:
     min_level_days: int = 7
     z_limit: float = 4.0
     z_limit_of_mix: float = 5.0
+    z_limit_beside_better: float = 5.0
     z_limits_of_loss: tuple[float, float] = (2.5, 3.25)
     loss_ratio: float = 0.4
     min_history_days: int = 28
@@ -69,7 +71,7 @@ class Series:
     """One figure of one table on consecutive days; ``nan`` where it could not be measured.
 
     ``noise`` is the standard deviation that chance alone gives the figure on its scale (``monitor_scales``).
-    ``has_companion``: another series compares these rows with those of a table that grows alike.
+    ``has_better``: another series of the table tells more of lost rows.
     ``has_event_room``: an event of the calendar may multiply the figure.
     """
 
@@ -79,7 +81,7 @@ class Series:
     values: Days
     noise: Days
     event_days: frozenset[date] = field(default_factory=frozenset)
-    has_companion: bool = False
+    has_better: bool = False
     has_event_room: bool = False
 
 
@@ -178,19 +180,32 @@ def _limits(
     room = np.where(is_event & one.has_event_room, np.log(params.event_change_ratio), 0.0)
     # what rests on some days may rest on a holiday
     room_below = np.where(is_event, np.inf, 0.0) if (one.values == 0).any() and one.has_event_room else room
-    z_above = params.z_limit_of_mix if one.monitor == "mix" else params.z_limit
-    lower = expected - factor * _z_below(one, spread, params) - room_below
+    z_above, z_below = _z_limits(one, scale, expected, spread, params)
+    lower = expected - factor * z_below - room_below
     upper = expected + factor * z_above + room
     low, high = scale.matters(expected)
     return expected, np.fmin(lower, low), np.fmax(upper, high), spread
 
 
-def _z_below(one: Series, spread: Days, params: MonitorParams) -> Days:
-    """How many standard deviations too few is unusual."""
-    if one.monitor not in ("volume", "companion") or one.has_companion:
-        return np.full(len(spread), params.z_limit)
-    found_nine_times_in_ten = -np.log(1 - params.loss_ratio) / spread - _NINE_TENTHS
-    return np.clip(found_nine_times_in_ten, *params.z_limits_of_loss)
+def _z_limits(
+    one: Series, scale: Scale, expected: Days, spread: Days, params: MonitorParams
+) -> tuple[Days, Days]:
+    """From how many standard deviations on a day is unusual, above and below."""
+    if one.has_better:
+        return (np.full(len(spread), params.z_limit_beside_better),) * 2
+    z = np.full(len(spread), params.z_limit_of_mix if one.monitor == "mix" else params.z_limit)
+    if one.monitor in ("volume", "companion"):
+        return z, _z_of_loss(-np.log(1 - params.loss_ratio), spread, params)
+    if one.monitor == "unmatched_ratio":
+        missing = scale.back(expected)
+        after_loss = scale.forward(missing + params.loss_ratio * (1 - missing))
+        return _z_of_loss(after_loss - expected, spread, params), z
+    return z, z
+
+
+def _z_of_loss(change: float | Days, spread: Days, params: MonitorParams) -> Days:
+    """The limit that finds nine times in ten what a loss changes on the scale."""
+    return np.clip(change / spread - _NINE_TENTHS, *params.z_limits_of_loss)
 
 
 def _freshness_limits(ages: Days, params: MonitorParams) -> tuple[Days, Days, Days, Days]:

@@ -22,7 +22,23 @@ MIX_DAYS = 28
 MIN_ROWS = 30
 """Shares and means of fewer rows than these say nothing."""
 
+MIN_WITNESSES = 10
+"""What tells of rows one by one says something in smaller numbers."""
+
 _OF_CHANCE = 0.7
+
+
+@dataclass(frozen=True)
+class Witness:
+    """Rows of another table, each of which tells of a row that the watched table must have.
+
+    ``day`` is a column of it, ``of_them`` SQL: which rows tell, ``unmatched`` SQL: theirs is missing here.
+    """
+
+    table: str
+    day: str
+    of_them: str
+    unmatched: str
 
 
 @dataclass(frozen=True)
@@ -31,6 +47,7 @@ class Watched:
 
     ``trails_days``: how long an event of the calendar still echoes in it. ``companion``: a table that grows
     with this one, whatever demand does; of so many ``companion_days`` up to the day do the day's rows come.
+    ``witness``: what else tells of its rows, one by one.
     """
 
     table: str
@@ -41,6 +58,7 @@ class Watched:
     trails_days: int = 0
     companion: str | None = None
     companion_days: int = 1
+    witness: Witness | None = None
 
 
 WATCHED = (
@@ -51,6 +69,12 @@ WATCHED = (
         ("total_amount",),
         ("channel", "shipping_country", "payment_method"),
         companion="marts.fct_payments",
+        witness=Witness(
+            "marts.fct_payments",
+            "paid_date",
+            "true",
+            "order_id not in (select order_id from marts.fct_orders where order_id is not null)",
+        ),
     ),
     Watched(
         "marts.fct_order_lines",
@@ -59,6 +83,12 @@ WATCHED = (
         ("gross_amount", "units"),
         ("line_kind",),
         companion="marts.fct_orders",
+        witness=Witness(
+            "marts.fct_orders",
+            "ordered_date",
+            "true",
+            "order_id not in (select order_id from marts.fct_order_lines where order_id is not null)",
+        ),
     ),
     Watched(
         "marts.fct_payments",
@@ -78,6 +108,12 @@ WATCHED = (
         trails_days=3,
         companion="marts.fct_orders",
         companion_days=4,
+        witness=Witness(
+            "marts.fct_order_states",
+            "entered_date",
+            "order_status = 'shipped' and evidence <> 'parcel'",
+            "order_id not in (select order_id from marts.fct_shipments where dispatched_date is not null)",
+        ),
     ),
     Watched(
         "marts.fct_sessions",
@@ -86,9 +122,21 @@ WATCHED = (
         ("n_events",),
         ("device_type", "country"),
         companion="marts.fct_orders",
+        witness=Witness(
+            "marts.fct_orders",
+            "ordered_date",
+            "visitor_id is not null",
+            "order_id not in (select order_id from marts.fct_sessions where order_id is not null)",
+        ),
     ),
     Watched("marts.fct_stock_daily", "stock_date", ("on_hand_units",), ("on_hand_units",), ("is_in_stock",)),
 )
+
+
+def tables_read(watched: Sequence[Watched] = WATCHED) -> list[str]:
+    """All tables that ``measure_all`` asks of, those watched first."""
+    witnesses = (table.witness.table for table in watched if table.witness)
+    return list(dict.fromkeys([*(table.table for table in watched), *witnesses]))
 
 
 def measure_all(
@@ -103,13 +151,22 @@ def measure_all(
     for table in watched:
         series += series_of(table, run(measure_sql(table)), first, last, events)
     rows = {one.table_name: one for one in series if one.monitor == "volume"}
-    compared = {table.table for table in watched if table.table in rows and table.companion in rows}
-    series = [replace(one, has_companion=one.table_name in compared) for one in series]
     for table in watched:
         own, other = rows.get(table.table), rows.get(table.companion or "")
         if own and other:
             series.append(companion_series(table, own, other))
-    return series
+    for table in watched:
+        if table.table in rows and table.witness:
+            told = run(witness_sql(table.witness))
+            if len(told):
+                series.append(witness_series(table.table, table.witness, told, first, last))
+    witnessed = {one.table_name for one in series if one.monitor == "unmatched_ratio"}
+    compared = {one.table_name for one in series if one.monitor == "companion"}
+    better = {"volume": witnessed | compared, "companion": witnessed}
+    return [
+        replace(one, has_better=one.table_name in better[one.monitor]) if one.monitor in better else one
+        for one in series
+    ]
 
 
 def companion_series(watched: Watched, own: Series, other: Series) -> Series:
@@ -131,6 +188,30 @@ def companion_series(watched: Watched, own: Series, other: Series) -> Series:
     # the day after the echo of an event works off what is left over
     echoes = own.event_days if is_same_day else trailing(own.event_days, 1)
     return Series(watched.table, "companion", measure, ratio, noise, echoes, has_event_room=not is_same_day)
+
+
+def witness_series(table: str, witness: Witness, told: pd.DataFrame, first: date, last: date) -> Series:
+    """Share of a day's rows of the witness whose rows here are missing, from what ``witness_sql`` gives.
+
+    Row by row, so that neither demand nor an event of the calendar has a say in it: the share of 0 of a table
+    that is whole tells of a loss of few rows already.
+    """
+    days = pd.date_range(first, last).date
+    rows = told.assign(day=pd.to_datetime(told["day"]).dt.date).set_index("day").reindex(days)
+    n_rows = rows["n_rows"].fillna(0).to_numpy(float)
+    enough = np.where(n_rows >= MIN_WITNESSES, n_rows, np.nan)
+    share = rows["n_unmatched"].to_numpy(float) / enough
+    return Series(table, "unmatched_ratio", f"rows of {witness.table}", share, 1 / np.sqrt(enough))
+
+
+def witness_sql(witness: Witness) -> str:
+    """A query with one row a day from ``$first`` to ``$last``: n_rows and n_unmatched of the witness."""
+    return (
+        f"select {witness.day} as day, count(*) as n_rows, "
+        f"count(*) filter (where {witness.unmatched}) as n_unmatched from {witness.table} "
+        f"where {witness.day} between $first and $last and {witness.of_them} "
+        f"group by {witness.day} order by {witness.day}"
+    )
 
 
 def measure_sql(watched: Watched) -> str:

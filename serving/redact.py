@@ -29,10 +29,11 @@ from serving.leases import drop_leases
 from serving.lock import publisher_lock
 from serving.publish import publish
 
-_LINKS = ("customer_id", "person_id", "shopper_id", "visitor_id")
+LINKS = ("customer_id", "person_id", "shopper_id", "visitor_id")
 """All columns that name a customer or a visitor. ``person_id`` is the smallest identifier of customers whose
-accounts are linked, ``shopper_id`` that of a person or of a visitor.
+accounts are linked, ``shopper_id`` is a person's or ``VISITOR`` and a visitor's.
 """
+VISITOR = "visitor "
 # A row of an order that has one of these is an action of a visitor, not what the shop sold.
 _BEHAVIOUR = {"session_id", "event_id"}
 
@@ -91,7 +92,7 @@ def _publish_without(
 
 def _change(schema: str, table: str, columns: set[str], mine: str) -> str:
     if "order_id" in columns and not columns & _BEHAVIOUR:
-        emptied = sorted(columns & {*_LINKS, *personal_column_names()})
+        emptied = sorted(columns & {*LINKS, *personal_column_names()})
         values = ", ".join(f"{identifier(column)} = null" for column in emptied)
         return f"update {identifier(schema, table)} set {values} where {mine}"
     return f"delete from {identifier(schema, table)} where {mine}"
@@ -118,14 +119,15 @@ def _tables(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str, set[s
         "select schema_name, table_name, list(column_name) from duckdb_columns() "
         "where not internal group by all "
         "having list_has_any(list(column_name), $links) order by all",
-        {"links": list(_LINKS)},
+        {"links": list(LINKS)},
     ).fetchall()
     return [(schema, table, set(columns)) for schema, table, columns in rows]
 
 
 def _mine(columns: set[str], customers: Sequence[str], visitors: Sequence[str]) -> str:
     """SQL: the row is the customer's by its customer id; by any other link only if it names no customer."""
-    links = {"person_id": customers, "visitor_id": visitors, "shopper_id": [*customers, *visitors]}
+    shoppers = [*customers, *visitors, *(VISITOR + visitor for visitor in visitors)]
+    links = {"person_id": customers, "visitor_id": visitors, "shopper_id": shoppers}
     linked = [f"{name} in ({_listed(values)})" for name, values in links.items() if name in columns]
     if "customer_id" not in columns:
         return f"({' or '.join(linked)})"

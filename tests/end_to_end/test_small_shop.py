@@ -22,6 +22,7 @@ import pytest
 from data_quality.contract import all_contracts
 from feeds.lake import Lake
 from feeds.simulator import simulate
+from serving.redact import LINKS, VISITOR
 from serving.status import status
 
 pytestmark = [pytest.mark.spark, pytest.mark.timeout(900)]
@@ -266,6 +267,24 @@ def test_no_name_or_address_of_a_customer_is_published(facts: Any) -> None:
         )
         == []
     )
+
+
+def test_only_columns_that_forgetting_knows_hold_identifiers_of_customers_and_visitors(facts: Any) -> None:
+    known = (
+        "with known as (select customer_id as id from marts.dim_customers "
+        f"union select unnest([visitor_id, '{VISITOR}' || visitor_id]) from marts.dim_visitors) "
+    )
+    texts = facts(
+        "select table_schema, table_name, column_name from information_schema.columns "
+        "where contains(data_type, 'VARCHAR')"
+    )
+
+    def holds_any(schema: str, table: str, column: str) -> bool:
+        told = f'select 1 from "{schema}"."{table}" where cast("{column}" as varchar) in (from known) limit 1'
+        return bool(facts(known + told))
+
+    telling = {column for schema, table, column in texts if holds_any(schema, table, column)}
+    assert telling == set(LINKS)
 
 
 def test_a_broken_file_fails_the_run_with_file_column_and_remedy(broken: AfterRun, params: Any) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from data_quality.contract import all_contracts
 from data_quality.monitors import VERSION, MonitorParams, Series, incidents, judge
-from data_quality.watched import WATCHED, measure_all, volume_and_freshness
+from data_quality.watched import WATCHED, measure_all, tables_read, volume_and_freshness
 from feeds.ledger import Ledger
 from orchestration.ml_assets import Made, ml_assets
 from orchestration.pictures import readings_png
@@ -38,7 +38,7 @@ def feed_series(shop: Workspace, first: date, last: date, events: frozenset[date
 
 @ml_assets(
     TABLE,
-    reads=["control.shop_settings", CALENDAR, *(watched.table for watched in WATCHED)],
+    reads=["control.shop_settings", CALENDAR, *tables_read()],
     group="warehouse",
     kinds={"python"},
 )

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
 
 from data_quality.monitors import READING_COLUMNS, MonitorParams, Series, incidents, judge, trailing_median
-from data_quality.watched import trailing, volume_and_freshness
+from data_quality.watched import (
+    Watched,
+    Witness,
+    measure_all,
+    trailing,
+    volume_and_freshness,
+    witness_series,
+    witness_sql,
+)
 
 START = date(2025, 1, 1)
 FESTIVAL = START + timedelta(days=200)
@@ -210,3 +220,74 @@ def test_after_a_run_of_events_the_limits_are_wide_and_its_errors_teach_nothing(
 
 def test_an_event_echoes_for_the_days_given() -> None:
     assert trailing([FESTIVAL], 2) == {FESTIVAL + timedelta(days=d) for d in range(3)}
+
+
+PARCELS = Watched(
+    "parcels",
+    "dispatched_date",
+    witness=Witness(
+        "states",
+        "entered_date",
+        "order_status = 'shipped'",
+        "order_id not in (select order_id from parcels)",
+    ),
+)
+LAST = START + timedelta(days=99)
+
+
+@pytest.fixture
+def few_parcels() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A hundred days with 12 to 200 parcels, so uneven that their number says nothing; a state of each."""
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create table states as select 'o' || d || '-' || i as order_id, date '2025-01-01' + d::int as "
+            "entered_date, 'shipped' as order_status "
+            "from range(100) t(d), range(12 + (hash(d) % 189)::bigint) u(i)"
+        )
+        connection.execute(
+            "create table parcels as select order_id, entered_date as dispatched_date from states"
+        )
+        connection.execute("insert into states select 'paid ' || order_id, entered_date, 'paid' from states")
+        yield connection
+
+
+def unmatched(connection: duckdb.DuckDBPyConnection) -> Series:
+    series = measure_all(
+        lambda sql: connection.execute(sql, {"first": START, "last": LAST}).df(), START, LAST, [], [PARCELS]
+    )
+    return next(one for one in series if one.monitor == "unmatched_ratio")
+
+
+def test_lost_rows_are_told_by_what_names_them_however_uneven_their_number(
+    few_parcels: duckdb.DuckDBPyConnection,
+) -> None:
+    assert last_state(unmatched(few_parcels)) == "usual"
+    few_parcels.execute("delete from parcels where dispatched_date = ? and hash(order_id) % 10 < 4", [LAST])
+    lossy = unmatched(few_parcels)
+    assert last_state(lossy) == "unusual"
+    n_states, n_parcels = few_parcels.execute(
+        "select (select count(*) from states where entered_date = $day and order_status = 'shipped'), "
+        "(select count(*) from parcels where dispatched_date = $day)", {"day": LAST},
+    ).fetchall()[0]  # fmt: skip
+    assert lossy.values[-1] == pytest.approx(1 - n_parcels / n_states)
+
+
+def test_what_is_never_matched_tells_of_no_loss(few_parcels: duckdb.DuckDBPyConnection) -> None:
+    few_parcels.execute("update parcels set order_id = 'of another system ' || order_id")
+    assert set(judge([unmatched(few_parcels)], START, 60)["state"]) == {"usual"}
+
+
+def test_fewer_than_ten_rows_elsewhere_tell_nothing() -> None:
+    told = pd.DataFrame({"day": [START, LAST], "n_rows": [9, 10], "n_unmatched": [9, 5]})
+    assert PARCELS.witness is not None
+    values = witness_series("parcels", PARCELS.witness, told, START, LAST).values
+    assert np.isnan(values[0])
+    assert values[-1] == 0.5
+
+
+def test_only_the_witness_that_tells_counts(few_parcels: duckdb.DuckDBPyConnection) -> None:
+    assert PARCELS.witness is not None
+    few_parcels.execute("delete from parcels")
+    told = few_parcels.execute(witness_sql(PARCELS.witness), {"first": START, "last": LAST}).df()
+    assert (told["n_rows"] == told["n_unmatched"]).all()
+    assert told["n_rows"].sum() == len(few_parcels.execute("select * from states").df()) / 2

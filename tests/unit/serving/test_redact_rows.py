@@ -14,7 +14,11 @@ GONE, HIS_VISITOR = "C1", "V1"
     ("columns", "rows", "theirs"),
     [
         (("person_id",), [("C1",), ("C2",)], [("C1",)]),
-        (("shopper_id",), [("C1",), ("V1",), ("C2",)], [("C1",), ("V1",)]),
+        (
+            ("shopper_id",),
+            [("C1",), ("visitor V1",), ("C2",), ("visitor V2",)],
+            [("C1",), ("visitor V1",)],
+        ),
         (
             ("visitor_id", "shopper_id"),
             [("V1", "V1"), ("V2", "C1"), ("V3", "V3")],

@@ -106,6 +106,7 @@ select
     state_number,
     order_status,
     entered_at,
+    {{ business_date("timezone('UTC', entered_at)") }} as entered_date,
     left_at,
     next_order_status,
     left_at is null as is_current,
