@@ -58,7 +58,10 @@ def fill_quarantine(
             _file_id, {line}, r.field, r.name, r.message,
             case when r.personal then '***' else {masked("_given[r.place]")} end,
             {masked_row(contract, lambda place: f"_given[{place + 1}]")}
-        from judged join (values {listed}) r(i, name, field, message, personal, place) on _rule = r.i
+        from (
+            select _file_id, _line, _rule, rowid, from_json(_given, '["VARCHAR"]') as _given
+            from judged where _rule is not null
+        ) join (values {listed}) r(i, name, field, message, personal, place) on _rule = r.i
         union all
         select
             _file_id, _line, {literal(", ".join(contract.key))}, 'key_conflict',

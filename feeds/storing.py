@@ -53,8 +53,9 @@ def commit_accepted(
     folder = lake.path("raw", contract.name)
     folder.mkdir(parents=True, exist_ok=True)
     months = _months(con, contract)
-    # Most loads are of one file, and a constant costs nothing.
-    file_id = literal(file_ids[0]) if len(file_ids) == 1 else "getvariable('file_ids')[_file_id + 1]"
+    file_id = "getvariable('file_ids')[_file_id + 1]"
+    if len(file_ids) == 1:  # as of most loads; no dictionary of its values has to be made then
+        file_id = f"{literal(file_ids[0])}::enum({literal(file_ids[0])})"
 
     def written(month: date | None) -> StoredFile:
         with con.cursor() as beside:
