@@ -157,7 +157,7 @@ def _judge_sql(
     more = "".join(f", {sql} as {quoted(name)}" for name, sql in variants(contract, modes, unknown).items())
     filtered = "_filtered" if "_filtered" in types else "null::varchar"
     rule = " ".join(f"when {r.condition} then {i}" for i, r in enumerate(rules))
-    # As a text: a column of lists takes an eighth of the time of the whole table, though nearly all are empty.
+    # As text: a column of lists takes an eighth of the time of the whole table, though nearly all are empty.
     as_given = ", ".join(quoted("g_" + c) for c in contract.column_names)
     names = ", ".join(quoted(c) for c in contract.column_names)
     return f"""

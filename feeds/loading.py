@@ -14,6 +14,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 import duckdb
+from pydantic import ByteSize, TypeAdapter
 
 from data_quality.acceptance import Acceptance, ExistingFiles, accept
 from data_quality.acceptance_scan import ScanFailed
@@ -36,6 +37,11 @@ from feeds.vault import Vault
 COMPACT_AT_FILES = 32
 """Files of one month (or of a table without months) that are written as one: a look for repeated keys opens
 each of them, so their number bounds what a small load costs."""
+
+BYTES_PER_THREAD = 125_000_000
+"""What DuckDB's guide to performance asks for."""
+
+_BYTES = TypeAdapter(ByteSize)
 
 
 @dataclass(frozen=True)
@@ -125,9 +131,20 @@ def workspace(work: Work) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
         con = duckdb.connect(config=config)  # type: ignore[arg-type]  # the stub wants wider values
         try:
             con.execute("set TimeZone = 'UTC'; set enable_progress_bar = false")
+            _keep_to_memory(con)
             yield con, scratch
         finally:
             con.close()
+
+
+def _keep_to_memory(con: duckdb.DuckDBPyConnection) -> None:
+    """No more threads than there is memory for: what each holds while it writes is beyond the limit."""
+    ((limit, threads),) = con.execute(
+        "select current_setting('memory_limit'), current_setting('threads')"
+    ).fetchall()
+    enough_for = int(_BYTES.validate_python(limit)) // BYTES_PER_THREAD
+    if enough_for < threads:
+        con.execute(f"set threads = {max(enough_for, 1)}")
 
 
 def judge(
