@@ -8,7 +8,7 @@ landing's work.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import BinaryIO
@@ -24,12 +24,16 @@ TEXT = ("csv", "tsv", "jsonl", "json")
 
 @dataclass(frozen=True)
 class Content:
-    """One file's worth of content: name (``file.zip!member`` within an archive), format, and its bytes."""
+    """One file's worth of content: name (``file.zip!member`` within an archive), format, and its bytes.
+
+    ``is_file``: they are those of the file itself, not unpacked ones.
+    """
 
     name: str
     format: str
     open: Callable[[], BinaryIO]
     declared: str | None = None
+    is_file: bool = False
 
     def chunks(self, encoding: Encoding | None) -> Iterator[bytes]:
         """The bytes to land; text in UTF-8. Raises ``LandingError`` for what is not in that encoding."""
@@ -62,7 +66,12 @@ def contents(
     if _head(lambda: path.open("rb")).startswith(compression.ZIP_MAGIC) and not compression.is_workbook(path):
         yield from _members(file, path, encoding, members)
     else:
-        yield _content(file.name, file.format, lambda: path.open("rb"), path.stat().st_size, encoding)
+
+        def opened() -> BinaryIO:
+            return path.open("rb")
+
+        content = _content(file.name, file.format, opened, path.stat().st_size, encoding)
+        yield replace(content, is_file=content.open is opened)
 
 
 def _members(

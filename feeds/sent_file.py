@@ -9,10 +9,26 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from feeds.vault import Vault
+
+_LANDED: dict[Path, tuple[tuple[int, ...], str]] = {}
+"""Of files that this process has landed: what the file system said of them, and the address they got."""
+
+# A file system's clock ticks every few milliseconds: a change in the tick of the one before cannot be seen.
+_SETTLED_NS = 2_000_000_000
+
+
+def note_landed(path: Path, before: tuple[int, ...] | None, address: str) -> None:
+    """Keep that these bytes, whole and as they are, were read from a file whose ``status_of`` was ``before``.
+
+    Only if it is so still, and if its last change is long enough ago for another one to be seen.
+    """
+    if before and status_of(path) == before and time.time_ns() - before[2] > _SETTLED_NS:
+        _LANDED[path] = before, address
 
 
 @dataclass(frozen=True)
@@ -25,11 +41,13 @@ class SentFile:
     @classmethod
     def at(cls, path: Path | None, size: int) -> SentFile | None:
         """The file at a path, when it has the size of what was landed."""
-        status = _status(path) if path else None
+        status = status_of(path) if path else None
         return cls(path, status) if path and status and status[0] == size else None
 
     def holds(self, address: str, vault: Vault | None) -> bool:
-        """Whether its bytes are those of the content address."""
+        """Whether its bytes are those of the content address. They are read, unless landing has done it."""
+        if _LANDED.get(self.path) == (self.status, address):
+            return True
         try:
             with self.path.open("rb", buffering=0) as file:
                 digest = hashlib.file_digest(file, "sha256")
@@ -40,10 +58,11 @@ class SentFile:
     @property
     def is_unchanged(self) -> bool:
         """Whether it is as it was at the first look; no writer can set back all that is compared."""
-        return _status(self.path) == self.status
+        return status_of(self.path) == self.status
 
 
-def _status(path: Path) -> tuple[int, ...] | None:
+def status_of(path: Path) -> tuple[int, ...] | None:
+    """Size, times of change and of status change (ns), inode and device; ``None`` when it is gone."""
     try:
         found = os.stat(path)
     except OSError:

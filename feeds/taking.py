@@ -20,6 +20,7 @@ from feeds.encodings import Encoding
 from feeds.ledger_rows import LandedFile, Sighting
 from feeds.originals import is_cut
 from feeds.report import LandingError
+from feeds.sent_file import note_landed, status_of
 from feeds.shop import Source
 from feeds.vault import Vault
 
@@ -40,7 +41,7 @@ class Taken:
     """What became of one found file: landed contents with their sightings, and what was refused and why.
 
     ``unfinished`` files changed while they were read. ``encodings`` tells those that were found, not
-    declared.
+    declared. ``as_sent`` is the address of a content that landed byte for byte as the file has it.
     """
 
     landed: list[LandedFile] = field(default_factory=list)
@@ -48,12 +49,14 @@ class Taken:
     problems: list[str] = field(default_factory=list)
     unfinished: bool = False
     encodings: dict[str, Encoding] = field(default_factory=dict)
+    as_sent: str | None = None
 
 
 def take(file: FoundFile, folder: Path, source: Source, vault: Vault | None) -> Taken:
     """Land all contents of a file in ``folder``; of an archive the good members, whatever the others are."""
     taken = Taken()
     temporary = folder / f".tmp-{os.getpid()}-{hashlib.sha256(file.name.encode()).hexdigest()[:24]}"
+    before = status_of(file.path)
     try:
         with _local(file, temporary) as path:
             for content in contents(file, path, source.encoding, source.members):
@@ -66,6 +69,8 @@ def take(file: FoundFile, folder: Path, source: Source, vault: Vault | None) -> 
                     taken.problems.append(str(refused))
         if file.download is None and _changed(file):
             return Taken(unfinished=True)
+        if taken.as_sent:
+            note_landed(file.path, before, taken.as_sent)
     except FileNotFoundError:
         return Taken(unfinished=True)
     except LandingError as refused:
@@ -126,6 +131,8 @@ def _land(
         temporary.unlink(missing_ok=True)
     if encoding and not encoding.declared and encoding.name != "utf-8":
         taken.encodings[sha256] = encoding
+    if content.is_file and (encoding is None or encoding.name == "utf-8"):
+        taken.as_sent = sha256
     day = feed_date(content.name)
     where = f"landing/{source.name}/{path}"
     taken.landed.append(LandedFile(source.name, sha256, content.name, size, day, where, content.format))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import os
+import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from feeds import straight
+from feeds import sent_file, straight, taking
 from feeds.landed import LandedBytes
 from feeds.quarantine import open_rows
 from feeds.sent_file import SentFile
@@ -106,17 +110,58 @@ def test_the_senders_file_is_read_in_place_of_a_plain_copy_while_it_has_the_land
     assert copied == []
 
 
-@pytest.mark.parametrize("moment", ["before it is read", "while it is read"])
-def test_a_file_that_its_sender_changes_after_landing_is_loaded_as_it_was_landed(
-    moment: str, make_world: Any, monkeypatch: pytest.MonkeyPatch
+def test_what_landing_has_hashed_is_not_hashed_again_unless_it_changed(
+    make_world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(straight, "MIN_BYTES", 0)
+    hashed: list[str] = []
+    other_events = lines(lambda line: line).replace("\ne", "\nf")
+    digest = hashlib.file_digest
+    monkeypatch.setattr(hashlib, "file_digest", lambda f, name: hashed.append(f.name) or digest(f, name))
+    world = make_world()
+    world.send("events", "fresh.csv", lines(lambda line: line))
+    assert world.ingest("events").accepted == N
+    assert len(hashed) == 1, "a change in the same tick of the clock could not be seen"
+    monkeypatch.setattr(sent_file, "_SETTLED_NS", 0)
+    world.send("events", "settled.csv", other_events)
+    assert world.ingest("events").accepted == N
+    assert len(hashed) == 1
+
+
+@pytest.mark.parametrize("packed", ["gz", "utf-16"])
+def test_what_landed_otherwise_than_it_was_sent_is_not_taken_for_the_sent_file(
+    packed: str, make_world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sent_file, "_SETTLED_NS", 0)
+    noted: list[Path] = []
+    monkeypatch.setattr(taking, "note_landed", lambda path, *_: noted.append(path))
+    world = make_world()
+    text = lines(lambda line: line)
+    other_events = text.replace("\ne", "\nf")
+    path = world.feeds / "events" / ("sent.csv.gz" if packed == "gz" else "sent.csv")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(text.encode()) if packed == "gz" else text.encode("utf-16"))
+    assert world.ingest("events").accepted == N
+    assert noted == []
+    world.send("events", "plain.csv", other_events)
+    world.ingest("events")
+    assert [path.name for path in noted] == ["plain.csv"]
+
+
+@pytest.mark.parametrize("settled_ns", [sent_file._SETTLED_NS, 0])
+@pytest.mark.parametrize("moment", ["before it is read", "while it is read"])
+def test_a_file_that_its_sender_changes_after_landing_is_loaded_as_it_was_landed(
+    moment: str, settled_ns: int, make_world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(straight, "MIN_BYTES", 0)
+    monkeypatch.setattr(sent_file, "_SETTLED_NS", settled_ns)
     world = make_world()
     path = world.send("events", "sent.csv", lines(lambda line: line))
     look = SentFile.holds if moment == "before it is read" else Straight.settle
 
     def changed(*arguments: Any) -> Any:
         # Of the same size, and with the time of change set back, as a careless copy would leave it.
+        time.sleep(0.02)  # a tick of the file system's clock
         before = path.stat()
         path.write_text(path.read_text().replace(",S9,", ",S8,"))
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
