@@ -85,15 +85,19 @@ def measure_small_files(folder: Path) -> dict[str, Any]:
     write_events(folder / "one" / "feeds" / "events" / "events.csv", FIRST_DAY, total, ROWS_IN_SMALL_FILE)
     for n in range(SMALL_FILES):
         write_day(folder / "many" / "feeds", n)
-    one, many = (alone(ingest, folder / name, "events") for name in ("one", "many"))
-    return {
-        "rows": total,
-        "files": SMALL_FILES,
-        "one_file": one,
-        "daily_files": many,
-        "ratio": round(many["seconds"] / one["seconds"], 2),
-        "cpu_ratio": round(many["cpu_seconds"] / one["cpu_seconds"], 2),
-    }
+    pairs = []
+    for _ in range(PAIRS):
+        for name in ("one", "many"):
+            shutil.rmtree(folder / name / "home", ignore_errors=True)
+        pairs.append(tuple(alone(ingest, folder / name, "events") for name in ("one", "many")))
+    told: dict[str, Any] = {"rows": total, "files": SMALL_FILES, "pairs": PAIRS}
+    for name, runs in zip(("one_file", "daily_files"), zip(*pairs, strict=True), strict=True):
+        told[name] = {key: round(statistics.median(run[key] for run in runs), 3) for key in runs[0]}
+    for name, key in (("ratio", "seconds"), ("cpu_ratio", "cpu_seconds")):
+        ratios = [many[key] / one[key] for one, many in pairs]
+        told[name] = round(statistics.median(ratios), 2)
+        told[f"{name}s"] = [round(ratio, 2) for ratio in ratios]
+    return told
 
 
 def measure_increments(folder: Path) -> dict[str, Any]:

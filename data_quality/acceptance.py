@@ -16,7 +16,7 @@ import duckdb
 from data_quality.acceptance_drift import DriftModes, drift_cast, drift_rules, variants
 from data_quality.acceptance_duplicates import judge_duplicates
 from data_quality.acceptance_quarantine import fill_quarantine
-from data_quality.acceptance_rules import Rule, quoted
+from data_quality.acceptance_rules import Rule, literal, quoted
 from data_quality.acceptance_scan import Scan, ScanFailed
 from data_quality.contract import Column, Contract
 from data_quality.forgotten import NOBODY, Forgotten, leave_out_forgotten
@@ -98,9 +98,12 @@ def accept(
     mask_free_text(con, "judged", (*free_text_columns(contract), *kept_aside), countries)
     kept = ", ".join(quoted(name) for name in (*contract.column_names, *kept_aside))
     con.execute(
-        f"create view clean as select {kept}, _file_id, {line} as _line, rowid as row_id from judged "
+        f"create view good as select {kept}, _file_id, {line} as _line, rowid as row_id from judged "
         "where _rule is null and _filtered is null"
     )
+    # Rows of the table, which ``clean`` ones are compared with, may hold what an older contract allowed.
+    as_text = ", ".join(f"{quoted(name)}::varchar as {quoted(name)}" for name in _listed_types(contract))
+    con.execute(f"create view clean as select * {f'replace ({as_text})' if as_text else ''} from good")
     judge_duplicates(con, contract, existing(_months(con, contract)))
     con.execute(_accepted_sql(con, contract))
     fill_quarantine(con, contract, rules, line)
@@ -159,7 +162,11 @@ def _judge_sql(
     rule = " ".join(f"when {r.condition} then {i}" for i, r in enumerate(rules))
     # As text: a column of lists takes an eighth of the time of the whole table, though nearly all are empty.
     as_given = ", ".join(quoted("g_" + c) for c in contract.column_names)
-    names = ", ".join(quoted(c) for c in contract.column_names)
+    listed = _listed_types(contract)
+    names = ", ".join(
+        f"try_cast({quoted(c)} as {listed[c]}) as {quoted(c)}" if c in listed else quoted(c)
+        for c in contract.column_names
+    )
     return f"""
         create table judged as
         select
@@ -173,6 +180,18 @@ def _judge_sql(
             )
         )
     """
+
+
+def _listed_types(contract: Contract) -> dict[str, str]:
+    """Types that number the allowed values of columns: a sixteenth of the room, and written in half the time.
+
+    A value that is not allowed becomes none; its row breaks the rule, and is not accepted.
+    """
+    return {
+        c.name: f"enum ({', '.join(map(literal, c.allowed))})"
+        for c in contract.columns
+        if c.allowed and c.type == "varchar" and not c.personal
+    }
 
 
 def _months(con: duckdb.DuckDBPyConnection, contract: Contract) -> list[str] | None:
@@ -196,7 +215,7 @@ def _accepted_sql(con: duckdb.DuckDBPyConnection, contract: Contract) -> str:
     extra = f", strftime({quoted(month)}, '%Y-%m') as _month" if month else ""
     judged = con.execute("select count(*) from verdicts").fetchone()
     wanted = "where row_id not in (select row_id from verdicts)" if judged and judged[0] else ""
-    return f"create view accepted as select * exclude (row_id){extra} from clean {wanted}"
+    return f"create view accepted as select * exclude (row_id){extra} from good {wanted}"
 
 
 def _counts(con: duckdb.DuckDBPyConnection) -> Acceptance:

@@ -63,7 +63,7 @@ class Straight:
 
     def _has_odd_rows(self) -> bool:
         texts = [c.name for c in self.contract.columns if c.type == "varchar"]
-        odd = [" and ".join(f"{quoted(c)} = {literal(c)}" for c in texts if self.contract.column(c).required)]
+        odd = [" and ".join(f"{quoted(c)} = {literal(c)}" for c in _in_each_row(self.contract))]
         if self.has_damaged_ids:
             odd += [f"contains({quoted(c)}, 'E+')" for c in texts if c == "sku" or c.endswith("_id")]
         found = self.con.execute(f"select 1 from judged where {' or '.join(odd)} limit 1")
@@ -77,7 +77,7 @@ def open_straight(
     contract = load_contract(shape.name)
     if file.format not in ("csv", "tsv") or file.size < MIN_BYTES or shape.wide or shape.deduplicate_lines:
         return None
-    if not any(c.required and c.type == "varchar" for c in contract.columns):
+    if not _in_each_row(contract):
         return None
     delimiter, told = file.column_delimiter, ShapeRead()
     try:
@@ -100,6 +100,11 @@ def open_straight(
         f"from {csv_scan(literal(str(path)), literal(delimiter), len(header))}"
     )
     return Straight(con, file, contract, seen, told, seen.has_exponent, sent)
+
+
+def _in_each_row(contract: Contract) -> list[str]:
+    """Columns that have a text in each row, and in a line that repeats the header their own name."""
+    return [c.name for c in contract.columns if c.required and c.type == "varchar" and not c.allowed]
 
 
 def _profiled(file: BatchFile, delimiter: str, scratch: Path) -> tuple[SentFile | None, TextProfile]:
