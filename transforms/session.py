@@ -67,8 +67,8 @@ def sql_settings(partitions: int, is_long: bool = False) -> dict[str, str]:
     return {
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.ansi.enabled": "true",
-        # Each step of a plan waits for the one before to end when it may still be changed: of little work
-        # that is a good part.
+        # A plan that may still be changed is made step by step, each when the one before has ended: for what
+        # fits into few partitions there is nothing to change.
         "spark.sql.adaptive.enabled": str(is_long).lower(),
         "spark.sql.shuffle.partitions": str(partitions),
         "spark.sql.execution.arrow.pyspark.enabled": "true",
