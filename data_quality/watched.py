@@ -160,7 +160,12 @@ def measure_all(
             told = run(witness_sql(table.witness))
             if len(told):
                 series.append(witness_series(table.table, table.witness, told, first, last))
-    witnessed = {one.table_name for one in series if one.monitor == "unmatched_ratio"}
+    # Of a shop with few rows a day it says nothing on most days.
+    witnessed = {
+        one.table_name
+        for one in series
+        if one.monitor == "unmatched_ratio" and np.isfinite(one.values).mean() > 0.5
+    }
     compared = {one.table_name for one in series if one.monitor == "companion"}
     better = {"volume": witnessed | compared, "companion": witnessed}
     return [

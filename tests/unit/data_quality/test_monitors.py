@@ -285,6 +285,20 @@ def test_fewer_than_ten_rows_elsewhere_tell_nothing() -> None:
     assert values[-1] == 0.5
 
 
+@pytest.mark.parametrize(("least_states", "is_better"), [(12, True), (1, False)])
+def test_rows_a_day_are_judged_strictly_where_too_little_is_known_from_elsewhere(
+    least_states: int, is_better: bool, few_parcels: duckdb.DuckDBPyConnection
+) -> None:
+    few_parcels.execute(
+        "delete from states where split_part(order_id, '-', -1)::int >= ? and entered_date <> ?",
+        [least_states, LAST],
+    )
+    series = measure_all(
+        lambda sql: few_parcels.execute(sql, {"first": START, "last": LAST}).df(), START, LAST, [], [PARCELS]
+    )
+    assert [one.has_better for one in series if one.monitor == "volume"] == [is_better]
+
+
 def test_only_the_witness_that_tells_counts(few_parcels: duckdb.DuckDBPyConnection) -> None:
     assert PARCELS.witness is not None
     few_parcels.execute("delete from parcels")
