@@ -213,3 +213,24 @@ def test_every_row_goes_exactly_one_way(rows: list[dict[str, Any]]) -> None:
         and r["ordered_at"] not in ("2027-01-01", "soon") and "\x00" not in r["title"]
     ]  # fmt: skip
     assert set(keys) == set(good)
+
+
+def test_stored_values_that_an_older_contract_allowed_are_compared_with_and_stay(tmp_path: Path) -> None:
+    _, con = judge("order_lines", [ORDER_LINE, ORDER_LINE | {"line_number": "2"}])
+    con.execute(
+        "create table older as select * replace ('gift_card' as line_kind), 1::bigint as _load_number "
+        "from clean"
+    )
+    path = tmp_path / "older.parquet"
+    pq.write_table(con.sql("select * exclude (row_id) from older").to_arrow_table(), path)
+    told, con = judge("order_lines", [ORDER_LINE, ORDER_LINE | {"line_number": "3"}], [str(path)])
+    assert (told.accepted, told.quarantined) == (1, 1)
+    assert con.execute("select rule from quarantined").fetchall() == [("key_conflict",)]
+
+
+def test_allowed_values_are_stored_as_texts(tmp_path: Path) -> None:
+    _, con = judge("order_lines", [ORDER_LINE])
+    path = tmp_path / "accepted.parquet"
+    con.execute(f"copy accepted to '{path}' (format parquet)")
+    assert pq.read_schema(path).field("line_kind").type == pa.string()
+    assert pq.read_table(path)["line_kind"].to_pylist() == ["product"]
