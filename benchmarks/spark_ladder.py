@@ -140,7 +140,7 @@ def climb(
 
 
 def _watch(process: subprocess.Popen[bytes], daemons: Sequence[int], folder: Path) -> dict[str, float]:
-    """Processor seconds, and the peaks of memory and scratch files, looked at twice a second."""
+    """Processor seconds, and the peaks of memory and scratch files, looked at every two seconds."""
     roots = [psutil.Process(pid) for pid in (process.pid, *daemons)]
     processor: dict[int, float] = {}
     memory = disk = 0
@@ -154,7 +154,7 @@ def _watch(process: subprocess.Popen[bytes], daemons: Sequence[int], folder: Pat
             except psutil.Error:
                 continue
         memory, disk = max(memory, total), max(disk, _scratch_bytes(folder))
-        time.sleep(0.5)
+        time.sleep(2)
     return {
         "processor_seconds": round(sum(processor.values()), 1),
         "peak_memory_mb": round(memory / 1e6),
@@ -170,13 +170,15 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
 
 
 def _scratch_bytes(folder: Path) -> int:
-    """Size of all files below the folder but the tables; a file that is gone meanwhile counts nothing."""
+    """Size of all files below the folder but the tables; what is gone meanwhile counts nothing."""
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size if path.is_file() and "out" not in path.parts else 0
-        except OSError:
-            continue
+    for path, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name != "out"]
+        for name in names:
+            try:
+                total += os.stat(os.path.join(path, name)).st_size
+            except OSError:
+                continue
     return total
 
 
