@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,9 @@ def test_a_pattern_finds_what_a_recursive_glob_finds(tmp_path: Path, pattern: st
         and not path.name.endswith(".part")
     }
     assert {file.name for file in find_files(root, pattern, "csv")} == globbed
+
+
+def test_what_is_neither_folder_nor_file_holds_nothing(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    assert find_files(tmp_path / "pipe.csv") == []
+    assert find_files(tmp_path / "nowhere") == []
