@@ -25,6 +25,8 @@ MIN_ROWS = 30
 MIN_WITNESSES = 10
 """What tells of rows one by one says something in smaller numbers."""
 
+_MOST_DAYS = 0.7
+
 _OF_CHANCE = 0.7
 
 
@@ -282,11 +284,32 @@ def volume_and_freshness(
     age = np.where(days >= have[0], age.astype(float), np.nan)
     known = trailing(events, trails_days)
     series = [Series(table, "freshness", "age_days", age, np.ones(len(days)), known)]
-    if is_steady and (n_rows[have[0] : have[-1] + 1] > 0).mean() > 0.7:
+    if is_steady and (n_rows[have[0] : have[-1] + 1] > 0).mean() > _MOST_DAYS:
         volume = np.where(days >= have[0], n_rows, np.nan)
         noise = 1 / np.sqrt(np.fmax(_weekday_medians(volume), 1))
         series.append(Series(table, "volume", "n_rows", volume, noise, known, has_event_room=True))
     return series
+
+
+def feed_series(
+    table: str,
+    n_rows: npt.NDArray[np.float64],
+    first: date,
+    events: Collection[date],
+    *,
+    varies: bool = False,
+) -> list[Series]:
+    """Rows a day of a feed and its age, where it comes on most days: others come when something changes.
+
+    Rows are counted from ``MIN_ROWS`` a day on, and where few are not as good as many (``varies``); what is
+    made of them is watched more closely.
+    """
+    came = np.flatnonzero(n_rows)
+    if not len(came) or (n_rows[came[0] :] > 0).mean() <= _MOST_DAYS:
+        return []
+    is_steady = not varies and bool(np.median(n_rows[came[0] :]) >= MIN_ROWS)
+    series = volume_and_freshness(table, n_rows, first, events, is_steady=is_steady)
+    return [replace(one, has_better=one.monitor == "volume") for one in series]
 
 
 def trailing(events: Iterable[date], days: int) -> frozenset[date]:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from data_quality.contract import all_contracts
 from data_quality.monitors import VERSION, MonitorParams, Series, incidents, judge
-from data_quality.watched import WATCHED, measure_all, tables_read, volume_and_freshness
+from data_quality.watched import WATCHED, feed_series, measure_all, tables_read
 from feeds.ledger import Ledger
 from orchestration.ml_assets import Made, ml_assets
 from orchestration.pictures import readings_png
@@ -24,15 +24,15 @@ DAYS = 90
 """Days whose readings are kept."""
 
 
-def feed_series(shop: Workspace, first: date, last: date, events: frozenset[date]) -> list[Series]:
+def series_of_feeds(shop: Workspace, first: date, last: date, events: frozenset[date]) -> list[Series]:
     """Accepted rows of each feed and day, as the ledger counts them."""
     ledger, series = Ledger(shop.folder / "ledger.sqlite"), list[Series]()
     days = [first + timedelta(days=day) for day in range((last - first).days + 1)]
     for contract in all_contracts("feeds"):
         rows = ledger.rows_by_day(contract.name)
         counts = np.array([rows.get(day, 0) for day in days], dtype=float)
-        steady = contract.volume != "varies"
-        series += volume_and_freshness(f"raw.{contract.name}", counts, first, events, is_steady=steady)
+        varies = contract.volume == "varies"
+        series += feed_series(f"raw.{contract.name}", counts, first, events, varies=varies)
     return series
 
 
@@ -51,7 +51,7 @@ def monitor_readings(shop: Workspace, run_id: str) -> Made:
     known = calendar[calendar.is_public_holiday | calendar.is_shopping_festival | calendar.is_closure]
     events = frozenset(pd.to_datetime(known["calendar_date"]).dt.date)
     series = measure_all(lambda sql: shop.query(sql, window), first, last, events)
-    readings = judge([*series, *feed_series(shop, first, last, events)], first, DAYS)
+    readings = judge([*series, *series_of_feeds(shop, first, last, events)], first, DAYS)
     frame = readings.assign(as_of=last, run_id=run_id, model_version=VERSION)
     return Made({TABLE: frame}, {TABLE: shown(readings, last)})
 

@@ -17,6 +17,7 @@ from data_quality.monitors import READING_COLUMNS, MonitorParams, Series, incide
 from data_quality.watched import (
     Watched,
     Witness,
+    feed_series,
     measure_all,
     trailing,
     volume_and_freshness,
@@ -305,3 +306,34 @@ def test_only_the_witness_that_tells_counts(few_parcels: duckdb.DuckDBPyConnecti
     told = few_parcels.execute(witness_sql(PARCELS.witness), {"first": START, "last": LAST}).df()
     assert (told["n_rows"] == told["n_unmatched"]).all()
     assert told["n_rows"].sum() == len(few_parcels.execute("select * from states").df()) / 2
+
+
+def test_a_feed_that_comes_when_something_changes_is_not_watched() -> None:
+    days = np.zeros(200)
+    days[[0, 20, 23, 90]] = 40
+    assert feed_series("raw.supply_terms", days, START, []) == []
+    days[:100] = 40  # it ended half of the time ago
+    assert feed_series("raw.supply_terms", days, START, []) == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "varies", "watched"),
+    [(40, False, {"freshness", "volume"}), (20, False, {"freshness"}), (40, True, {"freshness"})],
+)
+def test_rows_of_a_feed_are_counted_where_they_say_something(
+    rows: float, varies: bool, watched: set[str]
+) -> None:
+    days = np.full(200, rows)
+    days[::5] = 0
+    series = feed_series("raw.prices", days, START, [], varies=varies)
+    assert {one.monitor for one in series} == watched
+    assert all(one.has_better for one in series if one.monitor == "volume")
+
+
+def test_a_feed_that_stops_is_told_on_the_second_day_without_it() -> None:
+    days = np.full(200, 40.0)
+    days[-2:] = 0
+    series = feed_series("raw.orders", days, START, [])
+    states = judge(series, START, 2).set_index(["monitor", "reading_date"])["state"]
+    assert states["freshness", START + timedelta(days=198)] == "usual"
+    assert states["freshness", START + timedelta(days=199)] == "unusual"
