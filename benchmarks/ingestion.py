@@ -68,15 +68,10 @@ def measure_large_file(folder: Path, rows: int) -> dict[str, Any]:
         shutil.rmtree(folder / "home", ignore_errors=True)
         plain = alone(plain_copy, file, folder / "plain.parquet")
         pairs.append((plain, alone(ingest, folder, "events")))
-    told: dict[str, Any] = {"rows": rows, "file_mb": round(file.stat().st_size / 1e6), "pairs": PAIRS}
-    for name, runs in zip(("plain_copy", "acceptance"), zip(*pairs, strict=True), strict=True):
-        told[name] = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+    told = compared("plain_copy", "acceptance", pairs)
+    for name in ("plain_copy", "acceptance"):
         told[name]["rows_per_second"] = round(rows / told[name]["seconds"])
-    for name, key in (("ratio", "seconds"), ("cpu_ratio", "cpu_seconds")):
-        ratios = [plain[key] / accepted[key] for plain, accepted in pairs]
-        told[name] = round(statistics.median(ratios), 3)
-        told[f"{name}s"] = [round(ratio, 3) for ratio in ratios]
-    return told
+    return {"rows": rows, "file_mb": round(file.stat().st_size / 1e6)} | told
 
 
 def measure_small_files(folder: Path) -> dict[str, Any]:
@@ -89,15 +84,9 @@ def measure_small_files(folder: Path) -> dict[str, Any]:
     for _ in range(PAIRS):
         for name in ("one", "many"):
             shutil.rmtree(folder / name / "home", ignore_errors=True)
-        pairs.append(tuple(alone(ingest, folder / name, "events") for name in ("one", "many")))
-    told: dict[str, Any] = {"rows": total, "files": SMALL_FILES, "pairs": PAIRS}
-    for name, runs in zip(("one_file", "daily_files"), zip(*pairs, strict=True), strict=True):
-        told[name] = {key: round(statistics.median(run[key] for run in runs), 3) for key in runs[0]}
-    for name, key in (("ratio", "seconds"), ("cpu_ratio", "cpu_seconds")):
-        ratios = [many[key] / one[key] for one, many in pairs]
-        told[name] = round(statistics.median(ratios), 2)
-        told[f"{name}s"] = [round(ratio, 2) for ratio in ratios]
-    return told
+        one, many = (alone(ingest, folder / name, "events") for name in ("one", "many"))
+        pairs.append((many, one))
+    return {"rows": total, "files": SMALL_FILES} | compared("daily_files", "one_file", pairs)
 
 
 def measure_increments(folder: Path) -> dict[str, Any]:
@@ -123,6 +112,18 @@ def measure_increments(folder: Path) -> dict[str, Any]:
         "cpu_ratio": round(long["cpu_seconds"] / short["cpu_seconds"], 2),
         "ratio": round(long["seconds"] / short["seconds"], 2),
     }
+
+
+def compared(name: str, other: str, pairs: list[tuple[dict[str, float], dict[str, float]]]) -> dict[str, Any]:
+    """Medians of both, and of what the first takes over the other in each pair, by clock and by processor."""
+    told: dict[str, Any] = {"pairs": len(pairs)}
+    for side, runs in zip((name, other), zip(*pairs, strict=True), strict=True):
+        told[side] = {key: round(statistics.median(run[key] for run in runs), 3) for key in runs[0]}
+    for measure, key in (("ratio", "seconds"), ("cpu_ratio", "cpu_seconds")):
+        ratios = [one[key] / another[key] for one, another in pairs]
+        told[measure] = round(statistics.median(ratios), 3)
+        told[f"{measure}s"] = [round(ratio, 3) for ratio in ratios]
+    return told
 
 
 def alone(work: Callable[..., None], *arguments: object) -> dict[str, float]:

@@ -140,7 +140,7 @@ def climb(
 
 
 def _watch(process: subprocess.Popen[bytes], daemons: Sequence[int], folder: Path) -> dict[str, float]:
-    """Processor seconds, and the peaks of memory and scratch files, looked at every two seconds."""
+    """Processor seconds, and the peaks of memory and scratch files, looked at twice a second."""
     roots = [psutil.Process(pid) for pid in (process.pid, *daemons)]
     processor: dict[int, float] = {}
     memory = disk = 0
@@ -154,7 +154,7 @@ def _watch(process: subprocess.Popen[bytes], daemons: Sequence[int], folder: Pat
             except psutil.Error:
                 continue
         memory, disk = max(memory, total), max(disk, _scratch_bytes(folder))
-        time.sleep(2)
+        time.sleep(0.5)
     return {
         "processor_seconds": round(sum(processor.values()), 1),
         "peak_memory_mb": round(memory / 1e6),

@@ -183,7 +183,7 @@ def _judge_sql(
 
 
 def _listed_types(contract: Contract) -> dict[str, str]:
-    """Types that number the allowed values of columns: a sixteenth of the room, and written in half the time.
+    """Types that number the allowed values of columns: a sixteenth of the room, and less to write.
 
     A value that is not allowed becomes none; its row breaks the rule, and is not accepted.
     """

@@ -25,9 +25,8 @@ MIN_ROWS = 30
 MIN_WITNESSES = 10
 """What tells of rows one by one says something in smaller numbers."""
 
-_MOST_DAYS = 0.7
-
-_OF_CHANCE = 0.7
+_MOST_DAYS = 0.7  # share of days with rows, from which on a day without any says something
+_OF_CHANCE = 0.7  # standard deviation of a day's parcels, given the orders of its days, over that of chance
 
 
 @dataclass(frozen=True)
