@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -17,6 +18,7 @@ from orchestration.executor import main_job, start_server, stop_server
 from orchestration.instance import open_instance
 from orchestration.partitions import range_tags
 from orchestration.progress import told
+from orchestration.spark_standby import standing_by
 from orchestration.turns import BY_COMMAND, clear_up, only_run
 from orchestration.usage import PeakMemory
 from orchestration.workspace import Workspace
@@ -55,9 +57,10 @@ def run_shop(
         if not fork_this_process:
             # It may look into the lake, whose library must not be in use when a process is forked.
             _check_sources(workspace)
-        start_server(fork_this_process)
-        with PeakMemory() as peak:
-            run_id, events = _execute(workspace, days)
+        with standing_by(workspace) if fork_this_process else nullcontext():
+            start_server(fork_this_process)
+            with PeakMemory() as peak:
+                run_id, events = _execute(workspace, days)
     return _outcome(run_id, events, time.perf_counter() - started, peak.megabytes, days)
 
 

@@ -20,11 +20,11 @@ from feeds.checksums import check_lake
 from feeds.lake import Lake
 from orchestration.core_state import mark_now
 from orchestration.core_tables import PAIR_DAYS, CoreTables
+from orchestration.spark_standby import INPUTS, spark_log
 from orchestration.workspace import Workspace
 from transforms.java import spark_environment
 
 LAST_LINES = 15
-INPUTS = ("events", "order_lines")
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def launch_spark(
         plan = scratch / "plan.json"
         plan.write_text(json.dumps(document, indent=2))
         environment = {**os.environ, **spark_environment(workspace.home / "java")}
-        summary = _run(context, pipes, plan, environment, log=workspace.folder / "spark" / "last_run.log")
+        summary = _run(context, pipes, plan, environment, log=spark_log(workspace))
         tables.commit(scratch / "out", summary["days"], mark)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -86,8 +86,9 @@ def _run(
     log: Path,
 ) -> dict[str, Any]:
     """Run the process, for its summary; what it and its Java print goes to ``log``, its end into an error."""
-    log.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "transforms", "--plan", str(plan), "--log", str(log)]
+    # Emptied, not removed: a process that stands by has it open.
+    log.write_bytes(b"")
+    command = [sys.executable, "-m", "transforms.relay", "--plan", str(plan), "--log", str(log)]
     try:
         done = pipes.run(context=context.op_execution_context, command=command, env=environment)
     # Dagster does not export the error that it raises here.

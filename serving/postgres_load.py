@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import duckdb
 
@@ -52,10 +52,10 @@ def load(connection: psycopg.Connection[Any], live: Live) -> None:
         drop_schemas(connection, schemas)
         for schema in schemas:
             connection.execute(f'create schema "{schema}"')
-        with TemporaryDirectory(prefix="shopwright-") as scratch, closing(duckdb.connect()) as source:
+        with closing(duckdb.connect()) as source:
             source.execute("set threads = 2; set TimeZone = 'UTC'")
             for entry in manifest.tables:
-                _load_table(connection, source, live, entry, Path(scratch) / "rows.csv")
+                _load_table(connection, source, live, entry)
                 failpoint("table_loaded")
         _remember(connection, live, schemas)
         failpoint("loaded")
@@ -67,7 +67,6 @@ def _load_table(
     source: duckdb.DuckDBPyConnection,
     live: Live,
     entry: TableEntry,
-    aside: Path,
 ) -> None:
     """Create the table, copy its rows from Parquet, then add its key, which is faster than before."""
     file = literal(live.folder / entry.file)
@@ -80,23 +79,25 @@ def _load_table(
     connection.execute(f"create table {table} ({typed})")
     if entry.rows:
         values = ", ".join(csv_expression(name, kind) for name, kind in columns)
-        options = "(format csv, header false, nullstr '\\N')"
-        source.execute(f"copy (select {values} from {file}) to {literal(aside)} {options}")
-        _stream(connection, table, aside)
+        options = "(format csv, header false, nullstr '\\N', use_tmp_file false)"
+        # A file without a name: a load that is killed leaves no rows behind.
+        with TemporaryFile() as rows:
+            aside = literal(Path("/dev/fd") / str(rows.fileno()))
+            source.execute(f"copy (select {values} from {file}) to {aside} {options}")
+            rows.seek(0)
+            _stream(connection, table, rows)
     if entry.key:
         _add_key(connection, source, table, entry, file)
     connection.execute(f"analyze {table}")
 
 
-def _stream(connection: psycopg.Connection[Any], table: str, file: Path) -> None:
+def _stream(connection: psycopg.Connection[Any], table: str, rows: BinaryIO) -> None:
     with (
         connection.cursor() as cursor,
         cursor.copy(f"copy {table} from stdin (format csv, null '\\N')") as copy,
-        file.open("rb") as rows,
     ):
         while chunk := rows.read(_CHUNK):
             copy.write(chunk)
-    file.unlink()
 
 
 def _add_key(

@@ -21,7 +21,7 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
 from transforms.java import JavaNotFoundError, spark_environment
-from transforms.jobs import Written, run_jobs
+from transforms.jobs import InSession, Written, own_session, run_jobs
 from transforms.plan import JOBS, Plan, PlanError, read_plan
 
 EXIT_FAILED = 1
@@ -33,8 +33,8 @@ class JobFailedError(RuntimeError):
     """Spark could not finish; the message names the input where Spark's names one of its files."""
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the jobs that the command line asks for; the exit code."""
+def main(arguments: list[str] | None = None, session: InSession = own_session) -> int:
+    """Run the jobs that the command line asks for, in a session of their own or this one; the exit code."""
     options = _parser().parse_args(arguments)
     if options.log is not None:
         _print_to(options.log)
@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     with _pipes() as pipes:
         try:
             plan = read_plan(options.plan, jobs)
-            summary = _run(plan, jobs, pipes)
+            summary = _run(plan, jobs, pipes, session)
         except PlanError as error:
             return _failed(error, EXIT_WRONG_PLAN, pipes)
         except (JavaNotFoundError, JobFailedError) as error:
@@ -53,7 +53,9 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _run(plan: Plan, jobs: tuple[str, ...], pipes: PipesContext | None) -> dict[str, object]:
+def _run(
+    plan: Plan, jobs: tuple[str, ...], pipes: PipesContext | None, session: InSession
+) -> dict[str, object]:
     def report(written: Written) -> None:
         line = f"{written.output}: {written.rows:,} rows in {written.seconds:.1f} s"
         print(line, file=sys.stderr, flush=True)
@@ -62,7 +64,7 @@ def _run(plan: Plan, jobs: tuple[str, ...], pipes: PipesContext | None) -> dict[
 
     os.environ.update(spark_environment(plan.scratch / "java"))
     try:
-        return run_jobs(plan, jobs, report)
+        return run_jobs(plan, jobs, report, session)
     except (PySparkException, Py4JError, duckdb.Error) as error:
         raise JobFailedError(_explained(plan, error)) from error
 
@@ -90,7 +92,7 @@ def _failed(error: Exception, code: int, pipes: PipesContext | None) -> int:
 def _print_to(log: Path) -> None:
     """Send what this process prints to a file, from here on; the Java that it starts inherits that."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("w", encoding="utf-8") as file:
+    with log.open("a", encoding="utf-8") as file:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
             os.dup2(file.fileno(), stream.fileno())

@@ -78,6 +78,12 @@ def spark_environment(cache_dir: Path) -> dict[str, str]:
     return environment
 
 
+def runs_here() -> bool:
+    """Whether Spark's jobs run on this machine alone, and not on a cluster or behind Spark Connect."""
+    master = os.environ.get("SPARK_MASTER") or "local[*]"
+    return not os.environ.get("SPARK_REMOTE") and master.startswith("local")
+
+
 def class_archive(home: Path) -> Path:
     """Where ``transforms.warm`` keeps the classes that this Java loads for Spark; the file may not be there.
 

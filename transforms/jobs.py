@@ -44,12 +44,22 @@ INPUTS_OF_OUTPUT = {
 AFTER = {"item_pairs": "pair_days"}
 
 
+InSession = Callable[[Plan], AbstractContextManager[SparkSession]]
+"""Gives the session that a plan is carried out in."""
+
+
+def input_bytes_of(plan: Plan) -> int:
+    """The size of a plan's local input files."""
+    local = [path for files in plan.inputs.values() for path in files.paths if "://" not in path]
+    return sum(Path(path).stat().st_size for path in local)
+
+
 @contextmanager
 def own_session(plan: Plan) -> Iterator[SparkSession]:
     """A session for one launch, stopped after it."""
-    local = [path for files in plan.inputs.values() for path in files.paths if "://" not in path]
-    input_bytes = sum(Path(path).stat().st_size for path in local)
-    spark = start_session(plan.scratch, partitions=plan.run.shuffle_partitions, input_bytes=input_bytes)
+    spark = start_session(
+        plan.scratch, partitions=plan.run.shuffle_partitions, input_bytes=input_bytes_of(plan)
+    )
     try:
         yield spark
     finally:
@@ -70,7 +80,7 @@ def run_jobs(
     plan: Plan,
     jobs: tuple[str, ...],
     report: Callable[[Written], None],
-    session: Callable[[Plan], AbstractContextManager[SparkSession]] = own_session,
+    session: InSession = own_session,
 ) -> dict[str, Any]:
     """Run the jobs and write their tables; the counts and seconds by table, and the seconds of the whole.
 

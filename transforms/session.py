@@ -10,6 +10,7 @@ import os
 import re
 from pathlib import Path
 
+from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from transforms.java import class_archive
@@ -46,7 +47,7 @@ def start_session(
 
     ``partitions`` is the least number of them for a shuffle; large inputs have more.
     """
-    partitions = max(partitions, -(-input_bytes // BYTES_OF_A_PARTITION))
+    partitions = partitions_for(input_bytes, partitions)
     is_long = input_bytes > LONG_INPUT_BYTES
     scratch.mkdir(parents=True, exist_ok=True)
     builder = SparkSession.builder.appName(name)
@@ -60,6 +61,20 @@ def start_session(
     for key, value in settings.items():
         builder = builder.config(key, value)
     return builder.getOrCreate()
+
+
+def partitions_for(input_bytes: int, at_least: int = SHUFFLE_PARTITIONS) -> int:
+    """How many partitions a shuffle of so much input has."""
+    return max(at_least, -(-input_bytes // BYTES_OF_A_PARTITION))
+
+
+def end_java() -> None:
+    """End the Java of this process, and wait for it; a session started later has one of its own."""
+    gateway = SparkContext._gateway
+    if gateway is not None:
+        gateway.proc.stdin.close()
+        gateway.proc.wait()
+        SparkContext._gateway = SparkContext._jvm = None
 
 
 def sql_settings(partitions: int, is_long: bool = False) -> dict[str, str]:

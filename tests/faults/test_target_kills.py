@@ -25,14 +25,17 @@ LONG = [pytest.mark.chaos, pytest.mark.timeout(1800)]
 def run_drill(target: str, folder: Path, template: Path, place: str, rounds: int) -> dict[str, Any]:
     shutil.copy(template, folder / "template.duckdb")
     script = Path(__file__).with_name("target_drill.py")
+    temporary = folder / "tmp"
+    temporary.mkdir()
     finished = subprocess.run(
         [sys.executable, str(script), target, str(folder), place, str(rounds)],
         capture_output=True,
         text=True,
         timeout=1700,
-        env={"PYTHONPATH": str(ROOT), "PATH": "", "OMP_NUM_THREADS": "1"},
+        env={"PYTHONPATH": str(ROOT), "PATH": "", "OMP_NUM_THREADS": "1", "TMPDIR": str(temporary)},
     )
     assert finished.returncode == 0, finished.stderr
+    assert list(temporary.iterdir()) == [], "rows of a killed delivery lie in the temporary folder"
     return json.loads(finished.stdout)
 
 

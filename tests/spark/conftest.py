@@ -103,7 +103,12 @@ class Launch:
         return inputs
 
     def run(
-        self, inputs: dict[str, Any], *options: str, without_java: bool = False, **environment: str
+        self,
+        inputs: dict[str, Any],
+        *options: str,
+        module: str = "transforms",
+        without_java: bool = False,
+        **environment: str,
     ) -> subprocess.CompletedProcess[str]:
         """Run the command line; ``without_java`` hides JAVA_HOME and the ``java`` of the path from it."""
         plan = self.folder / "plan.json"
@@ -120,7 +125,7 @@ class Launch:
         if without_java:
             own["PATH"] = str(self._tools_but_java())
         return subprocess.run(
-            [sys.executable, "-m", "transforms", "--plan", str(plan), *options],
+            [sys.executable, "-m", module, "--plan", str(plan), *options],
             capture_output=True, text=True, check=False, timeout=280, env=own | environment, cwd=self.folder,
         )  # fmt: skip
 
