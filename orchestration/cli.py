@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from datetime import datetime
@@ -82,6 +83,8 @@ def run(
     as_of: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day to know.")] = None,
 ) -> None:
     """Run the main job: from what has arrived to a published generation."""
+    # From here on much is imported and nothing thrown away; the server of steps turns it on again.
+    gc.disable()
     export(shop=shop, feeds=feeds.absolute() if feeds else None, as_of=as_of.date() if as_of else None)
     from orchestration.runs import run_shop
     from orchestration.summary import print_summary

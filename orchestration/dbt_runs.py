@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import dagster as dg
@@ -123,16 +124,8 @@ def _invoke(workspace: Workspace, selection: Sequence[str]) -> tuple[list[dict[s
             log.write(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {info.level:<5} {info.msg}\n")
             log.flush()
 
-    arguments = [
-        "build", *selection,
-        "--exclude-resource-type", "unit_test",  # they judge the code, not the data: `make test` runs them
-        "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT),
-        "--target-path", str(folder / "target"), "--log-path", str(folder), "--quiet",
-        "--no-version-check", "--no-use-colors", "--no-write-json",
-        # dbt's own loggers compose a line, and search it for secrets, before they ask whether its level is
-        # wanted: a quarter of the whole build. ``note`` keeps the lines that people read.
-        "--log-level", "none", "--log-level-file", "none",
-    ]  # fmt: skip
+    # Unit tests judge the code, not the data: `make test` runs them.
+    arguments = ["build", *selection, "--exclude-resource-type", "unit_test", *_quietly(folder)]
     try:
         result = dbtRunner(manifest=parsed_project(), callbacks=[note]).invoke(arguments)
     finally:
@@ -143,6 +136,26 @@ def _invoke(workspace: Workspace, selection: Sequence[str]) -> tuple[list[dict[s
         raise result.exception
     failed = [node for node in getattr(result.result, "results", []) if node.status in ("error", "fail")]
     return messages, "\n".join(f"{node.node.name}: {node.message}" for node in failed)
+
+
+def _quietly(folder: Path) -> list[str]:
+    """What every call of dbt is told: where its files go, and to print and to write no log."""
+    return [
+        "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT),
+        "--target-path", str(folder / "target"), "--log-path", str(folder), "--quiet",
+        "--no-version-check", "--no-use-colors", "--no-write-json",
+        # dbt's own loggers compose a line, and search it for secrets, before they ask whether its level is
+        # wanted: a quarter of the whole build. ``note`` keeps the lines that people read.
+        "--log-level", "none", "--log-level-file", "none",
+    ]  # fmt: skip
+
+
+def warm_up() -> None:
+    """Parse the project and have dbt look at it once: what it compiles then, processes forked later have."""
+    with TemporaryDirectory(prefix="shopwright-") as folder:
+        os.environ["SHOPWRIGHT_WAREHOUSE"] = f"{folder}/warehouse.duckdb"  # each build says its own
+        dbtRunner(manifest=parsed_project()).invoke(["list", "--select", "metrics", *_quietly(Path(folder))])
+        del os.environ["SHOPWRIGHT_WAREHOUSE"]
 
 
 def _is_large(workspace: Workspace) -> bool:

@@ -1,4 +1,4 @@
-"""What steps need, imported and read once: by their server, or by the command that it is forked from.
+"""What a run and its steps need, imported and read once: by the server of steps, or by the command before it.
 
 Nothing is decided here.
 
@@ -7,11 +7,8 @@ Nothing that starts threads when imported may be touched: a fork would lose them
 
 from __future__ import annotations
 
-import gc
 import importlib
 
-from data_quality.suites import warm_up
-from orchestration.dbt_runs import parsed_project
 from orchestration.event_log import keep_connections
 from orchestration.executor import main_job
 
@@ -26,10 +23,5 @@ OPENED_BY_EACH_STEP = (
 
 keep_connections()
 main_job()
-parsed_project()
-warm_up()
 for name in OPENED_BY_EACH_STEP:
     importlib.import_module(name)
-# What is here stays: a collector that does not visit it leaves its memory shared with the forked processes.
-gc.collect()
-gc.freeze()

@@ -33,7 +33,8 @@ def rehearsal(folder: Path, *, adds_a_day: bool = False) -> Plan:
     inputs = {}
     for feed, rows in (("events", EVENTS), ("order_lines", LINES)):
         file = folder / f"{feed}.parquet"
-        pq.write_table(pa.Table.from_pylist(rows, load_contract(feed).arrow_schema()), file)
+        schema = load_contract(feed).arrow_schema().append(pa.field("_load_number", pa.int64()))
+        pq.write_table(pa.Table.from_pylist([row | {"_load_number": 1} for row in rows], schema), file)
         inputs[feed] = {"files": [str(file)]}
     outputs = [output for job in JOBS for output in OUTPUTS_OF_JOB[job]]
     document: dict[str, Any] = {

@@ -16,6 +16,8 @@ from pathlib import Path
 
 STANDBY = "SHOPWRIGHT_SPARK_STANDBY"
 SOCKET = "socket"
+BEGUN = b"begun\n"
+"""What is answered first: from here on the launch has been worked on there, and may not be here."""
 
 EXIT_ENDED_EARLY = 1
 
@@ -32,7 +34,7 @@ def main(arguments: list[str]) -> int:
 
 
 def passed_on(folder: Path, arguments: list[str]) -> int | None:
-    """The exit code of the process that stands by in this folder; ``None`` if there is none."""
+    """The exit code of the process that stands by in this folder; ``None`` if it has not begun there."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         try:
             # By its name in the folder: the whole path may be longer than an address may be.
@@ -41,10 +43,14 @@ def passed_on(folder: Path, arguments: list[str]) -> int | None:
         except OSError:
             return None
         request = {"arguments": arguments, "environment": dict(os.environ), "folder": os.getcwd()}
+        has_begun = False
         with suppress(OSError), connection.makefile("rb") as answer:
             connection.sendall(json.dumps(request).encode() + b"\n")
+            has_begun = answer.readline() == BEGUN
             if line := answer.readline():
                 return int(json.loads(line))
+    if not has_begun:
+        return None
     print("transforms: the Spark process that stood by ended before its work was done.", file=sys.stderr)
     return EXIT_ENDED_EARLY
 

@@ -15,19 +15,20 @@ import socket
 import sys
 import threading
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import chdir, contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import chdir, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
+from select import select
 from typing import Any, BinaryIO
 
 from pyspark.sql import SparkSession
 
 from transforms.__main__ import main as run_launch
-from transforms.jobs import input_bytes_of, own_session, run_jobs
+from transforms.jobs import Written, input_bytes_of, own_session, run_jobs
 from transforms.plan import JOBS, Plan
 from transforms.rehearsal import rehearsal
-from transforms.relay import SOCKET
+from transforms.relay import BEGUN, SOCKET
 from transforms.session import LONG_INPUT_BYTES, end_java, partitions_for, sql_settings, start_session
 
 
@@ -40,24 +41,39 @@ def main(folder: Path) -> int:
         # From here on a relay may call; it waits until this process is ready.
         listening.listen(1)
         spark = start_session(folder / "session")
-        rehearse(spark, folder / "rehearsal")
+        rehearse(spark, folder / "rehearsal", until=partial(_is_asked, listening))
         connection, _ = listening.accept()
     (folder / SOCKET).unlink(missing_ok=True)
     with connection, connection.makefile("rb") as asked:
         request = json.loads(asked.readline())
         # A launch that was given up must not write on beside the one that follows it.
         _end_with(asked)
+        connection.sendall(BEGUN)
         connection.sendall(json.dumps(carry_out(request, spark)).encode() + b"\n")
     return 0
 
 
-def rehearse(spark: SparkSession, folder: Path) -> None:
-    """Run all jobs on invented rows, as on a shop's day; nothing of them is kept."""
+def rehearse(spark: SparkSession, folder: Path, until: Callable[[], bool]) -> None:
+    """Run all jobs on invented rows, as on a shop's day, or some ``until`` there is work; nothing is kept."""
     folder.mkdir(parents=True, exist_ok=True)
-    plan = rehearsal(folder, adds_a_day=True)
-    run_jobs(plan, JOBS, lambda written: None, session=lambda _: nullcontext(spark))
+
+    def go_on(written: Written) -> None:
+        if until():
+            raise _WorkWaits
+
+    with suppress(_WorkWaits):
+        plan = rehearsal(folder, adds_a_day=True)
+        run_jobs(plan, JOBS, go_on, session=lambda _: nullcontext(spark))
     spark.catalog.clearCache()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+class _WorkWaits(Exception):
+    """A launch was asked for: what is left of the rehearsal would only keep it waiting."""
+
+
+def _is_asked(listening: socket.socket) -> bool:
+    return bool(select([listening], [], [], 0)[0])
 
 
 def carry_out(request: Mapping[str, Any], spark: SparkSession) -> int:

@@ -17,6 +17,7 @@ import pytest
 
 from transforms.java import spark_environment
 from transforms.plan import JOBS, OUTPUTS_OF_JOB
+from transforms.relay import SOCKET
 
 OUTPUTS = tuple(output for job in JOBS for output in OUTPUTS_OF_JOB[job])
 NOON = datetime(2026, 2, 27, 12, tzinfo=UTC)
@@ -58,6 +59,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
                 env=environment | spark_environment(tmp_path / "java") | {"SPARK_MASTER": "local[2]"},
             )
             stack.callback(process.kill)
+            wait_until(lambda: (folder / SOCKET).exists() or process.poll() is not None)
             return process
 
         begin.folder = folder  # type: ignore[attr-defined]
@@ -92,7 +94,7 @@ def test_a_launch_that_is_passed_on_writes_the_tables_that_one_of_its_own_writes
     # It was the other process that printed the launch's last line, into the launch's own log.
     assert told.stdout == ""
     assert '"item_pairs"' in (tmp_path / "launch.log").read_text()
-    assert not (start.folder / "socket").exists()
+    assert not (start.folder / SOCKET).exists()
     done = alone.run(alone.lake(events=EVENTS, order_lines=LINES))
     assert done.returncode == 0, done.stderr
     assert {output: passed.rows(output) for output in OUTPUTS} == {
@@ -122,7 +124,7 @@ def test_long_work_has_a_java_that_is_set_for_it(start, launching, tmp_path):
     )
     standby = start("-c", any_size_is_long)
     wait_until(lambda: java_of(standby))
-    (quick,) = java_of(standby)
+    quick = java_of(standby)[0]
     launch = launching(tmp_path / "launch")
     launch.folder.mkdir()
     with ThreadPoolExecutor(1) as beside:

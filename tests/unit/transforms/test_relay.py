@@ -48,7 +48,7 @@ def ask(folder: Path, answer: bytes, arguments: list[str]) -> tuple[int | None, 
 def test_arguments_environment_and_folder_are_passed_on(folder, tmp_path, monkeypatch):
     monkeypatch.setenv("DAGSTER_PIPES_CONTEXT", "what it runs for")
     monkeypatch.chdir(tmp_path)
-    _, request = ask(folder, b"0\n", ["--plan", "plan.json"])
+    _, request = ask(folder, b"begun\n0\n", ["--plan", "plan.json"])
     assert request["arguments"] == ["--plan", "plan.json"]
     assert request["environment"]["DAGSTER_PIPES_CONTEXT"] == "what it runs for"
     assert request["folder"] == str(tmp_path)
@@ -56,12 +56,16 @@ def test_arguments_environment_and_folder_are_passed_on(folder, tmp_path, monkey
 
 @pytest.mark.parametrize("code", [0, 1, 2])
 def test_the_launch_ends_with_the_code_it_has_there(folder, code):
-    assert ask(folder, f"{code}\n".encode(), [])[0] == code
+    assert ask(folder, f"begun\n{code}\n".encode(), [])[0] == code
 
 
 def test_a_process_that_ends_without_a_word_is_a_failure_and_nothing_is_run_twice(folder, capsys):
-    assert ask(folder, b"", [])[0] == 1
+    assert ask(folder, b"begun\n", [])[0] == 1
     assert "ended before its work was done" in capsys.readouterr().err
+
+
+def test_where_the_process_ends_before_it_has_begun_the_jobs_are_to_be_run_here(folder):
+    assert ask(folder, b"", [])[0] is None
 
 
 def left_by_a_killed_one(folder: Path) -> None:
