@@ -1,8 +1,7 @@
-"""The dbt project as assets, in four builds: what models learn from, other marts, what is made of sessions,
-and the served tables.
+"""The dbt project as assets, in three builds: what models learn from, all other marts, the served tables.
 
-The first two need no session and run beside the Spark jobs that make them; the models compute beside the
-second and the third; the last waits for the models.
+The first needs no session and runs beside the Spark jobs that make them; most models compute beside the
+second; the last waits for the models.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,18 +17,19 @@ from orchestration.executor import FIRST
 from orchestration.resources import WorkspaceResource
 
 MANIFEST = ensure_manifest()
-ALL, OF_SESSIONS, SERVED = "fqn:shopwright", "source:core+", "fqn:shopwright.serving"
-OF_FEATURES = "+fqn:shopwright.features"
-# Their marts belong to the first two builds, and one is read in the third: dbt leaves them out of both.
+ALL, SERVED = "fqn:shopwright", "fqn:shopwright.serving"
+# Not what lies in the folder of sessions; and what the features' own tests compare them with, so that a
+# feature that fails one reaches no model.
+OF_FEATURES = "+fqn:shopwright.features.feat_* +fqn:shopwright.features.assert_*"
+# Their marts belong to the first build, and one that they are compared with to the second.
 LATE_TESTS = tuple(
     f"relationships_{name}_customer_id__customer_id__ref_dim_customers_"
     for name in ("fct_orders", "fct_order_lines")
 )
 BUILDS = {
     # A test of two models belongs to the later build when only one of them is built here.
-    "warehouse_of_features": (OF_FEATURES, f"{SERVED} {OF_SESSIONS}", "buildable"),
-    "warehouse": (ALL, f"{SERVED} {OF_SESSIONS} {OF_FEATURES}", "buildable"),
-    "warehouse_of_sessions": (" ".join([OF_SESSIONS, *LATE_TESTS]), SERVED, "eager"),
+    "warehouse_of_features": (OF_FEATURES, SERVED, "buildable"),
+    "warehouse": (ALL, f"{SERVED} {OF_FEATURES}", "buildable"),
     "served_tables": (SERVED, "", "eager"),
 }
 """The builds of a run, in their order: what dbt selects, what it leaves out, and how tests follow models."""
@@ -88,5 +88,4 @@ def _models(build: str, **options: Any) -> dg.AssetsDefinition:
 
 feature_models = _models("warehouse_of_features", op_tags=FIRST)
 warehouse_models = _models("warehouse", op_tags=FIRST)
-session_models = _models("warehouse_of_sessions", op_tags=FIRST)
 serving_models = _models("served_tables")
