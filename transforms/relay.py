@@ -18,6 +18,8 @@ STANDBY = "SHOPWRIGHT_SPARK_STANDBY"
 SOCKET = "socket"
 BEGUN = b"begun\n"
 """What is answered first: from here on the launch has been worked on there, and may not be here."""
+TAKEN_OVER = "transforms: taken over by the process that stood by"
+"""The first line of the launch's log."""
 
 EXIT_ENDED_EARLY = 1
 

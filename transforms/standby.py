@@ -28,7 +28,7 @@ from transforms.__main__ import main as run_launch
 from transforms.jobs import Written, input_bytes_of, own_session, run_jobs
 from transforms.plan import JOBS, Plan
 from transforms.rehearsal import rehearsal
-from transforms.relay import BEGUN, SOCKET
+from transforms.relay import BEGUN, SOCKET, TAKEN_OVER
 from transforms.session import LONG_INPUT_BYTES, end_java, partitions_for, sql_settings, start_session
 
 
@@ -81,6 +81,7 @@ def carry_out(request: Mapping[str, Any], spark: SparkSession) -> int:
     os.environ.clear()
     os.environ.update(request["environment"])
     os.chdir(request["folder"])
+    print(TAKEN_OVER, file=sys.stderr, flush=True)
     try:
         return run_launch(request["arguments"], partial(in_this_session, spark))
     except SystemExit as ended:

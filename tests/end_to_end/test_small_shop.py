@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import psutil
 import pytest
 
 from data_quality.contract import all_contracts
@@ -24,6 +25,7 @@ from feeds.lake import Lake
 from feeds.simulator import simulate
 from serving.redact import LINKS, VISITOR
 from serving.status import status
+from transforms.relay import TAKEN_OVER
 
 pytestmark = [pytest.mark.spark, pytest.mark.timeout(900)]
 
@@ -145,6 +147,28 @@ def test_the_guard_refuses_and_notes_what_leaves_the_machine(small_shop: Any, tm
     subprocess.run([sys.executable, "-c", tries], env=environment, check=True)
     noted = log.read_text().splitlines()
     assert [line.split()[1] for line in noted] == ["'192.0.2.1'", "'shop.test'"]
+
+
+def processes_that_stand_by(shop: Any) -> list[int]:
+    """Of this shop, with their Java."""
+    folder = str(shop.folder / "spark" / "standby")
+    return [
+        process.pid
+        for process in psutil.process_iter(["cmdline"])
+        if any(folder in argument for argument in process.info["cmdline"] or ())
+    ]
+
+
+def test_spark_had_been_started_before_its_events_were_there(first: AfterRun) -> None:
+    log = (first.shop.folder / "spark" / "last_run.log").read_text()
+    assert TAKEN_OVER in log
+    assert not (first.shop.folder / "spark" / "standby").exists()
+    assert processes_that_stand_by(first.shop) == []
+
+
+def test_a_run_that_fails_leaves_no_spark_waiting(broken: AfterRun) -> None:
+    assert broken.done.returncode == 1
+    assert processes_that_stand_by(broken.shop) == []
 
 
 def test_no_process_tried_to_leave_the_machine(first: AfterRun) -> None:

@@ -77,6 +77,7 @@ def wait_until(true: Callable[[], object]) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_a_launch_that_is_passed_on_writes_the_tables_that_one_of_its_own_writes(start, launching, tmp_path):
     alone, passed = launching(tmp_path / "alone"), launching(tmp_path / "passed")
     standby = start()
