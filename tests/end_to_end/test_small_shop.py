@@ -166,11 +166,6 @@ def test_spark_had_been_started_before_its_events_were_there(first: AfterRun) ->
     assert processes_that_stand_by(first.shop) == []
 
 
-def test_a_run_that_fails_leaves_no_spark_waiting(broken: AfterRun) -> None:
-    assert broken.done.returncode == 1
-    assert processes_that_stand_by(broken.shop) == []
-
-
 def test_no_process_tried_to_leave_the_machine(first: AfterRun) -> None:
     assert not first.shop.network_log.exists() or first.shop.network_log.read_text() == ""
 
@@ -309,6 +304,11 @@ def test_only_columns_that_forgetting_knows_hold_identifiers_of_customers_and_vi
 
     telling = {column for schema, table, column in texts if holds_any(schema, table, column)}
     assert telling == set(LINKS)
+
+
+def test_a_run_that_fails_leaves_no_spark_waiting(broken: AfterRun) -> None:
+    assert broken.done.returncode == 1
+    assert processes_that_stand_by(broken.shop) == []
 
 
 def test_a_broken_file_fails_the_run_with_file_column_and_remedy(broken: AfterRun, params: Any) -> None:
