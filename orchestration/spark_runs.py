@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import duckdb
 from data_quality.contract import all_contracts
 from feeds.checksums import check_lake
 from feeds.lake import Lake
+from feeds.scratch import private_scratch
 from orchestration.core_state import mark_now
 from orchestration.core_tables import PAIR_DAYS, CoreTables
 from orchestration.spark_standby import INPUTS, spark_log
@@ -61,10 +61,7 @@ def launch_spark(
     before, reason = (None, "asked for") if rebuild else tables.before(mark)
     if before and before.loads == mark.loads and before.as_of == mark.as_of:
         return Launched(tables.n_rows(), (), "nothing new")
-    scratch = workspace.folder / "spark" / context.run_id
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
-    try:
+    with private_scratch(workspace.folder) as scratch:
         since = tables.since(before) if before else None
         document = plan_document(lake, inputs, scratch, as_of, time_zone, since)
         plan = scratch / "plan.json"
@@ -72,8 +69,6 @@ def launch_spark(
         environment = {**os.environ, **spark_environment(workspace.home / "java")}
         summary = _run(context, pipes, plan, environment, log=spark_log(workspace))
         tables.commit(scratch / "out", summary["days"], mark)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
     days = summary["business_days"]
     return Launched(tables.n_rows(), None if days is None else tuple(days), reason)
 
@@ -86,6 +81,7 @@ def _run(
     log: Path,
 ) -> dict[str, Any]:
     """Run the process, for its summary; what it and its Java print goes to ``log``, its end into an error."""
+    log.parent.mkdir(exist_ok=True)
     # Emptied, not removed: a process that stands by has it open.
     log.write_bytes(b"")
     command = [sys.executable, "-m", "transforms.relay", "--plan", str(plan), "--log", str(log)]

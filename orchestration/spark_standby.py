@@ -7,13 +7,13 @@ is none; so nothing here is ever a reason to fail.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from feeds.scratch import private_scratch
 from orchestration.workspace import Workspace
 from transforms.java import JavaNotFoundError, runs_here, spark_environment
 from transforms.relay import STANDBY
@@ -30,32 +30,27 @@ def spark_log(workspace: Workspace) -> Path:
 
 @contextmanager
 def standing_by(workspace: Workspace) -> Iterator[None]:
-    """Have one Spark process ready for the launch of this run, if there may be one on this machine.
-
-    The caller holds the shop's turn: its folder is one, and what a killed run left there is cleared.
-    """
-    folder = workspace.folder / "spark" / "standby"
-    shutil.rmtree(folder, ignore_errors=True)
-    process = _started(workspace, folder)
-    if process is None:
+    """Have one Spark process ready for the launch of this run, if there may be one on this machine."""
+    has_input = not workspace.shop.feeds.isdisjoint(INPUTS)
+    if not has_input or not runs_here() or (os.cpu_count() or 1) < 2:
         yield
         return
-    os.environ[STANDBY] = str(folder)
-    try:
-        yield
-    finally:
-        os.environ.pop(STANDBY, None)
-        _end(process)
-        shutil.rmtree(folder, ignore_errors=True)
+    # It is asked through a socket in this folder, which nobody else may open.
+    with private_scratch(workspace.folder) as folder:
+        process = _started(workspace, folder)
+        if process is not None:
+            os.environ[STANDBY] = str(folder)
+        try:
+            yield
+        finally:
+            os.environ.pop(STANDBY, None)
+            if process is not None:
+                _end(process)
 
 
 def _started(workspace: Workspace, folder: Path) -> subprocess.Popen[bytes] | None:
-    has_input = not workspace.shop.feeds.isdisjoint(INPUTS)
-    if not has_input or not runs_here() or (os.cpu_count() or 1) < 2:
-        return None
     log = spark_log(workspace)
-    # It is found again in the data home, where nobody else may ask it for anything.
-    folder.mkdir(parents=True, mode=0o700)
+    log.parent.mkdir(exist_ok=True)
     log.write_bytes(b"")
     # Three processes write to it, each after what is there: this one's Java never opens it itself.
     with suppress(JavaNotFoundError, OSError), log.open("ab") as printed:

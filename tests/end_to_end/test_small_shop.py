@@ -151,18 +151,17 @@ def test_the_guard_refuses_and_notes_what_leaves_the_machine(small_shop: Any, tm
 
 def processes_that_stand_by(shop: Any) -> list[int]:
     """Of this shop, with their Java."""
-    folder = str(shop.folder / "spark" / "standby")
     return [
         process.pid
         for process in psutil.process_iter(["cmdline"])
-        if any(folder in argument for argument in process.info["cmdline"] or ())
+        if str(shop.folder / "tmp") in " ".join(process.info["cmdline"] or ())
     ]
 
 
 def test_spark_had_been_started_before_its_events_were_there(first: AfterRun) -> None:
     log = (first.shop.folder / "spark" / "last_run.log").read_text()
     assert TAKEN_OVER in log
-    assert not (first.shop.folder / "spark" / "standby").exists()
+    assert list((first.shop.folder / "tmp").iterdir()) == []
     assert processes_that_stand_by(first.shop) == []
 
 
