@@ -23,6 +23,7 @@ from orchestration.core_tables import PAIR_DAYS, CoreTables
 from orchestration.spark_standby import INPUTS, spark_log
 from orchestration.workspace import Workspace
 from transforms.java import spark_environment
+from transforms.relay import send_away
 
 LAST_LINES = 15
 
@@ -56,10 +57,12 @@ def launch_spark(
         if place.exists("core", name):
             check_lake(place, [("core", name)], checked_by=context.run_id)
     if not inputs["events"] and not _has_baskets(inputs["order_lines"]):
+        send_away()
         tables.replace_by_nothing(mark)
         return Launched(tables.n_rows(), None, "no event, and no order of two lines")
     before, reason = (None, "asked for") if rebuild else tables.before(mark)
     if before and before.loads == mark.loads and before.as_of == mark.as_of:
+        send_away()
         return Launched(tables.n_rows(), (), "nothing new")
     with private_scratch(workspace.folder) as scratch:
         since = tables.since(before) if before else None

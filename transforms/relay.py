@@ -57,5 +57,14 @@ def passed_on(folder: Path, arguments: list[str]) -> int | None:
     return EXIT_ENDED_EARLY
 
 
+def send_away() -> None:
+    """End the process that stands by, if there is one: this run has no work for it."""
+    folder = os.environ.get(STANDBY)
+    if not folder:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection, suppress(OSError), chdir(folder):
+        connection.connect(SOCKET)  # and asks for nothing
+
+
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

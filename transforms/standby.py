@@ -1,9 +1,10 @@
 """``python -m transforms.standby FOLDER``: Spark, started and rehearsed before there is anything to do.
 
 A day of a shop is little work, and most of a launch is Java: its start, and each query's first planning and
-compilation. All of that can be done while the caller has not come to it yet. This process does it on invented
-rows, then takes one launch from ``transforms.relay`` over a socket in the folder, and ends with it. It also
-ends, with its Java, when its standard input does: a caller that is killed leaves no process behind.
+compilation. All of that can be done while the caller has not come to it yet. This process does it on
+invented rows, then takes one launch from ``transforms.relay`` over a socket in the folder, and ends with it;
+or without one, if it is called and asked for nothing. It also ends, with its Java, when its standard input
+does: a caller that is killed leaves no process behind.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from contextlib import chdir, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from select import select
-from typing import Any, BinaryIO
+from typing import Any
 
 from pyspark.sql import SparkSession
 
@@ -34,7 +35,7 @@ from transforms.session import LONG_INPUT_BYTES, end_java, partitions_for, sql_s
 
 def main(folder: Path) -> int:
     """Get ready, take one launch, carry it out; the exit code is that of this process, not of the launch."""
-    _end_with(sys.stdin.buffer)
+    _end_with(sys.stdin.fileno())
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
         with chdir(folder):
             listening.bind(SOCKET)
@@ -44,12 +45,14 @@ def main(folder: Path) -> int:
         rehearse(spark, folder / "rehearsal", until=partial(_is_asked, listening))
         connection, _ = listening.accept()
     (folder / SOCKET).unlink(missing_ok=True)
-    with connection, connection.makefile("rb") as asked:
-        request = json.loads(asked.readline())
-        # A launch that was given up must not write on beside the one that follows it.
-        _end_with(asked)
-        connection.sendall(BEGUN)
-        connection.sendall(json.dumps(carry_out(request, spark)).encode() + b"\n")
+    with connection.makefile("rb") as asked:
+        line = asked.readline()
+    if not line:
+        return 0
+    # A launch that was given up must not write on beside the one that follows it.
+    _end_with(connection.fileno())
+    connection.sendall(BEGUN)
+    connection.sendall(json.dumps(carry_out(json.loads(line), spark)).encode() + b"\n")
     return 0
 
 
@@ -109,12 +112,13 @@ def in_this_session(spark: SparkSession, plan: Plan) -> Iterator[SparkSession]:
         spark.stop()
 
 
-def _end_with(stream: BinaryIO) -> None:
-    """Watch a stream from a thread of its own; its end is the end of this process."""
+def _end_with(descriptor: int) -> None:
+    """Watch a pipe or a socket from a thread of its own; its end is the end of this process."""
 
     def watch() -> None:
-        while stream.read(1):
-            pass
+        with suppress(OSError):
+            while os.read(descriptor, 1):
+                pass
         os._exit(1)
 
     threading.Thread(target=watch, name="watch", daemon=True).start()

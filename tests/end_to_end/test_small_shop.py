@@ -6,6 +6,7 @@ whole runs are made (three with ``-m slow``).
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -147,6 +148,12 @@ def test_the_guard_refuses_and_notes_what_leaves_the_machine(small_shop: Any, tm
     subprocess.run([sys.executable, "-c", tries], env=environment, check=True)
     noted = log.read_text().splitlines()
     assert [line.split()[1] for line in noted] == ["'192.0.2.1'", "'shop.test'"]
+
+
+def test_a_run_prints_its_shop_and_a_line_for_each_step_and_nothing_else(first: AfterRun) -> None:
+    lines = first.done.stderr.splitlines()
+    assert lines[0].startswith("shop demo: feeds from")
+    assert [line for line in lines[1:] if not re.fullmatch(r"  done +[0-9.]+ s  \w+", line)] == []
 
 
 def processes_that_stand_by(shop: Any) -> list[int]:

@@ -17,7 +17,7 @@ import pytest
 
 from transforms.java import spark_environment
 from transforms.plan import JOBS, OUTPUTS_OF_JOB
-from transforms.relay import SOCKET
+from transforms.relay import SOCKET, STANDBY, send_away
 
 OUTPUTS = tuple(output for job in JOBS for output in OUTPUTS_OF_JOB[job])
 NOON = datetime(2026, 2, 27, 12, tzinfo=UTC)
@@ -114,6 +114,13 @@ def test_a_caller_that_is_gone_leaves_neither_the_process_nor_its_java(start):
     assert standby.wait(SECONDS) == 1
     psutil.wait_procs(java, timeout=SECONDS)
     assert not any(process.is_running() for process in java)
+
+
+def test_a_run_without_work_for_it_ends_it(start, monkeypatch):
+    standby = start()
+    monkeypatch.setenv(STANDBY, str(start.folder))
+    send_away()
+    assert standby.wait(SECONDS) == 0
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ import pytest
 
 # A real run preloads Dagster, dbt and the models: seconds, which say nothing about the fork itself.
 SCRIPT = """
-import json, os, sys, threading, time
+import gc, json, os, sys, threading, time
 from multiprocessing import get_context
 from multiprocessing.forkserver import _forkserver
 from orchestration import executor
@@ -23,10 +23,11 @@ def seen(pipe, opened):
     here = {int(name) for name in os.listdir("/proc/self/fd")}
     links = [os.readlink(f"/proc/self/fd/{n}") for n in here if os.path.exists(f"/proc/self/fd/{n}")]
     pipe.send({"server": os.getppid(), "colorsys": "colorsys" in sys.modules,
-               "marked": "MARKED" in os.environ, "has_file": opened in links})
+               "wave": "wave" in sys.modules, "marked": "MARKED" in os.environ, "has_file": opened in links})
 
 if __name__ == "__main__":
-    executor.PRELOADED = ("colorsys",)
+    executor.NEEDED_BY_ALL = ("colorsys",)
+    executor.PRELOADED = ("colorsys", "wave")
     os.environ["MARKED"] = "1"
     opened = open(sys.argv[1])
     if sys.argv[2] == "beside a thread":
@@ -34,6 +35,8 @@ if __name__ == "__main__":
     executor.start_server(fork_this_process=True)
     told = {"command": os.getpid(), "server": _forkserver._forkserver_pid}
     told["forked"] = "colorsys" in sys.modules
+    told["alone_in_steps"] = "wave" not in sys.modules
+    told["collects"] = gc.isenabled()
     ours, theirs = get_context("forkserver").Pipe()
     step = get_context("forkserver").Process(target=seen, args=(theirs, os.path.realpath(sys.argv[1])))
     step.start()
@@ -68,9 +71,12 @@ def test_a_step_has_what_was_imported_and_none_of_the_files_that_the_command_hol
     told = told_by(tmp_path, how)
     # A process with threads is not forked: its server imports for itself.
     assert told["forked"] == (how == "alone")
+    assert told["alone_in_steps"]
+    assert told["collects"]
     assert told["step"] == {
         "server": told["server"],
         "colorsys": True,
+        "wave": True,
         "marked": True,
         "has_file": False,
     }

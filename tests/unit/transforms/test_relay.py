@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from transforms.relay import SOCKET, passed_on
+from transforms.relay import SOCKET, STANDBY, passed_on, send_away
 
 
 @pytest.fixture
@@ -33,7 +33,8 @@ def answering(folder: Path, answer: bytes, beside: ThreadPoolExecutor) -> Future
         connection, _ = listening.accept()
         with listening, connection, connection.makefile("rb") as asked:
             line = asked.readline()
-            connection.sendall(answer)
+            if answer:
+                connection.sendall(answer)
             return line
 
     return beside.submit(serve)
@@ -77,3 +78,20 @@ def left_by_a_killed_one(folder: Path) -> None:
 def test_without_one_the_jobs_are_to_be_run_here(folder, found: Callable[[Path], None]):
     found(folder)
     assert passed_on(folder, []) is None
+
+
+def test_a_process_that_is_not_needed_is_asked_for_nothing(folder, monkeypatch):
+    monkeypatch.setenv(STANDBY, str(folder))
+    with ThreadPoolExecutor(1) as beside:
+        asked = answering(folder, b"", beside)
+        send_away()
+        assert asked.result() == b""
+
+
+@pytest.mark.parametrize("found", [lambda folder: None, left_by_a_killed_one, Path.rmdir])
+def test_where_none_stands_by_there_is_none_to_send_away(folder, found, monkeypatch):
+    monkeypatch.setenv(STANDBY, str(folder))
+    found(folder)
+    send_away()
+    monkeypatch.delenv(STANDBY)
+    send_away()
