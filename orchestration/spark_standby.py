@@ -13,8 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import psutil
-
 from feeds.scratch import private_scratch
 from orchestration.workspace import Workspace
 from transforms.java import JavaNotFoundError, runs_here, spark_environment
@@ -67,17 +65,10 @@ def _started(workspace: Workspace, folder: Path) -> subprocess.Popen[bytes] | No
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the process and its Java, which may still be writing into the folder that is removed next."""
-    java: list[psutil.Process] = []
-    with suppress(psutil.Error):
-        java = psutil.Process(process.pid).children(recursive=True)
     if process.stdin is not None:
         process.stdin.close()
-    with suppress(subprocess.TimeoutExpired):
+    try:
         process.wait(SECONDS_TO_END)
-    process.kill()  # nothing to one that has ended
-    process.wait()
-    _, alive = psutil.wait_procs(java, timeout=SECONDS_TO_END)
-    for one in alive:
-        with suppress(psutil.Error):
-            one.kill()
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -77,6 +77,14 @@ def end_java() -> None:
         SparkContext._gateway = SparkContext._jvm = None
 
 
+def kill_java() -> None:
+    """End the Java of this process at once; what it has on disk is left to whoever owns the folder."""
+    gateway = SparkContext._gateway
+    if gateway is not None:
+        gateway.proc.kill()
+        gateway.proc.wait()
+
+
 def sql_settings(partitions: int, is_long: bool = False) -> dict[str, str]:
     """How queries behave, wherever they run; all may be set on a running session."""
     return {

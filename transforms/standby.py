@@ -30,7 +30,14 @@ from transforms.jobs import Written, input_bytes_of, own_session, run_jobs
 from transforms.plan import JOBS, Plan
 from transforms.rehearsal import rehearsal
 from transforms.relay import BEGUN, SOCKET, TAKEN_OVER
-from transforms.session import LONG_INPUT_BYTES, end_java, partitions_for, sql_settings, start_session
+from transforms.session import (
+    LONG_INPUT_BYTES,
+    end_java,
+    kill_java,
+    partitions_for,
+    sql_settings,
+    start_session,
+)
 
 
 def main(folder: Path) -> int:
@@ -48,11 +55,14 @@ def main(folder: Path) -> int:
     with connection.makefile("rb") as asked:
         line = asked.readline()
     if not line:
+        kill_java()
         return 0
     # A launch that was given up must not write on beside the one that follows it.
     _end_with(connection.fileno())
     connection.sendall(BEGUN)
-    connection.sendall(json.dumps(carry_out(json.loads(line), spark)).encode() + b"\n")
+    code = carry_out(json.loads(line), spark)
+    kill_java()
+    connection.sendall(json.dumps(code).encode() + b"\n")
     return 0
 
 
@@ -119,10 +129,14 @@ def _end_with(descriptor: int) -> None:
         with suppress(OSError):
             while os.read(descriptor, 1):
                 pass
+        kill_java()
         os._exit(1)
 
     threading.Thread(target=watch, name="watch", daemon=True).start()
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    exit_code = main(Path(sys.argv[1]))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(exit_code)  # the interpreter's own end would call a Java that is gone

@@ -156,10 +156,10 @@ def test_a_run_prints_its_shop_and_a_line_for_each_step_and_nothing_else(first: 
     assert [line for line in lines[1:] if not re.fullmatch(r"  done +[0-9.]+ s  \w+", line)] == []
 
 
-def processes_that_stand_by(shop: Any) -> list[int]:
+def processes_that_stand_by(shop: Any) -> list[str]:
     """Of this shop, with their Java."""
     return [
-        process.pid
+        f"{process.pid} {process.status()} {' '.join(process.info['cmdline'])}"
         for process in psutil.process_iter(["cmdline"])
         if str(shop.folder / "tmp") in " ".join(process.info["cmdline"] or ())
     ]
