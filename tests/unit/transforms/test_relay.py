@@ -27,6 +27,7 @@ def answering(folder: Path, answer: bytes, beside: ThreadPoolExecutor) -> Future
     listening = socket.socket(socket.AF_UNIX)
     with chdir(folder):
         listening.bind(SOCKET)
+    listening.settimeout(10)
     listening.listen(1)
 
     def serve() -> bytes:
