@@ -100,7 +100,7 @@ def test_a_loss_of_forty_per_cent_of_a_tables_rows_is_caught_in_the_run_of_the_d
         lossy = of_rows(measured_after_loss(year, watched.table), watched.table)
         rows = next(one for one in clean if one.monitor == "volume")
         days = [
-            day for day in range(126, len(rows.values), 4)
+            day for day in range(126, len(rows.values), 2)
             if rows.values[day] and FIRST + timedelta(days=day) not in rows.event_days
         ]  # fmt: skip
         caught = sum(lossy_day_is_unusual(clean, lossy, day) for day in days)
