@@ -18,6 +18,11 @@ HEADLINES = ("hit_rate_at_20", "mrr_at_20", "map_at_12", "hit_rate_at_12", "hit_
 """Metrics of the recommendations that the summary names; the others are in the published table."""
 
 
+# Without quotes: they are pasted within two kinds of them.
+ORDERS_TO_PLACE = "select * from serving.replenishment_orders order by value_amount desc limit 5"
+WHAT_SELLS = "select * from serving.popular_items order by segment, rank limit 5"
+
+
 def print_summary(console: Console, workspace: Workspace, outcome: RunOutcome) -> None:
     """Print what the run did. Reads the published generation, as any outsider would."""
     console.rule(f"{workspace.shop.title}")
@@ -125,9 +130,9 @@ def _print_where_next(console: Console, workspace: Workspace, outcome: RunOutcom
         f"Took {outcome.seconds:.0f} s, peak memory {outcome.peak_memory_mb:,.0f} MB.", highlight=False
     )
     console.print(f"Published file: {file}", soft_wrap=True, highlight=False)
-    query = "select * from serving.replenishment_orders order by value_amount desc limit 5"
+    query = ORDERS_TO_PLACE
     if workspace.missing("order_lines", "stock_levels", "supply_terms") is not None:
-        query = "select * from serving.popular_items where segment = 'all' order by rank limit 5"
+        query = WHAT_SELLS
     console.print("A query to paste:", highlight=False)
     console.print(
         f"  python -c \"import duckdb; print(duckdb.connect('{file}', read_only=True).sql('{query}'))\"",

@@ -24,6 +24,7 @@ import pytest
 from data_quality.contract import all_contracts
 from feeds.lake import Lake
 from feeds.simulator import simulate
+from orchestration.summary import ORDERS_TO_PLACE, WHAT_SELLS
 from serving.redact import LINKS, VISITOR
 from serving.status import status
 from transforms.relay import TAKEN_OVER
@@ -154,6 +155,16 @@ def test_a_run_prints_its_shop_and_a_line_for_each_step_and_nothing_else(first: 
     lines = first.done.stderr.splitlines()
     assert lines[0].startswith("shop demo: feeds from")
     assert [line for line in lines[1:] if not re.fullmatch(r"  done +[0-9.]+ s  \w+", line)] == []
+
+
+@pytest.mark.parametrize("query", [ORDERS_TO_PLACE, WHAT_SELLS])
+def test_the_query_to_paste_shows_rows_in_a_shell(query: str, first: AfterRun) -> None:
+    (line,) = [line for line in first.done.stdout.splitlines() if line.startswith("  python -c ")]
+    assert ORDERS_TO_PLACE in line
+    pasted = line.strip().replace("python", sys.executable, 1).replace(ORDERS_TO_PLACE, query)
+    done = subprocess.run(pasted, shell=True, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "rows" in done.stdout
 
 
 def processes_that_stand_by(shop: Any) -> list[str]:
