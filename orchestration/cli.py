@@ -83,8 +83,10 @@ def run(
     as_of: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day to know.")] = None,
 ) -> None:
     """Run the main job: from what has arrived to a published generation."""
-    # From here on much is imported and nothing thrown away; the server of steps turns it on again.
-    gc.disable()
+    if (
+        context.obj
+    ):  # a process of its own: much is imported now and nothing thrown away, until its server starts
+        gc.disable()
     export(shop=shop, feeds=feeds.absolute() if feeds else None, as_of=as_of.date() if as_of else None)
     from orchestration.runs import run_shop
     from orchestration.summary import print_summary

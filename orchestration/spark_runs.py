@@ -45,7 +45,7 @@ def launch_spark(
 ) -> Launched:
     """Bring the core tables up to date with the feeds in one Spark process, and commit them.
 
-    Only days that changed are rebuilt, unless ``rebuild`` or the tables' own marks ask for all. No process is
+    Only days that changed are rebuilt, unless ``rebuild`` or the tables' own marks ask for all. Nothing is
     started where there is nothing to do: no new row, or no event and no order with two lines.
     """
     lake, as_of, time_zone = workspace.lake, workspace.as_of(), workspace.shop.time_zone

@@ -17,7 +17,6 @@ from serving.store import Store
 HEADLINES = ("hit_rate_at_20", "mrr_at_20", "map_at_12", "hit_rate_at_12", "hit_rate_where_answered_at_10")
 """Metrics of the recommendations that the summary names; the others are in the published table."""
 
-
 # Without quotes: they are pasted within two kinds of them.
 ORDERS_TO_PLACE = "select * from serving.replenishment_orders order by value_amount desc limit 5"
 WHAT_SELLS = "select * from serving.popular_items order by segment, rank limit 5"

@@ -90,7 +90,10 @@ def _failed(error: Exception, code: int, pipes: PipesContext | None) -> int:
 
 
 def _print_to(log: Path) -> None:
-    """Send what this process prints to a file, from here on; the Java that it starts inherits that."""
+    """Add what this process prints to a file, from here on; the Java that it starts inherits that.
+
+    A Java that was started before may have the file open already: what either writes comes after the other's.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a", encoding="utf-8") as file:
         for stream in (sys.stdout, sys.stderr):

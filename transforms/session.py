@@ -68,21 +68,19 @@ def partitions_for(input_bytes: int, at_least: int = SHUFFLE_PARTITIONS) -> int:
     return max(at_least, -(-input_bytes // BYTES_OF_A_PARTITION))
 
 
-def end_java() -> None:
-    """End the Java of this process, and wait for it; a session started later has one of its own."""
+def end_java(*, at_once: bool = False) -> None:
+    """End the Java of this process, and wait for it; a session started later has one of its own.
+
+    With ``at_once`` it is killed: what it has on disk is left to whoever owns the folder.
+    """
     gateway = SparkContext._gateway
     if gateway is not None:
-        gateway.proc.stdin.close()
+        if at_once:
+            gateway.proc.kill()
+        else:
+            gateway.proc.stdin.close()
         gateway.proc.wait()
         SparkContext._gateway = SparkContext._jvm = None
-
-
-def kill_java() -> None:
-    """End the Java of this process at once; what it has on disk is left to whoever owns the folder."""
-    gateway = SparkContext._gateway
-    if gateway is not None:
-        gateway.proc.kill()
-        gateway.proc.wait()
 
 
 def sql_settings(partitions: int, is_long: bool = False) -> dict[str, str]:

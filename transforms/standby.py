@@ -30,14 +30,7 @@ from transforms.jobs import Written, input_bytes_of, own_session, run_jobs
 from transforms.plan import JOBS, Plan
 from transforms.rehearsal import rehearsal
 from transforms.relay import BEGUN, SOCKET, TAKEN_OVER
-from transforms.session import (
-    LONG_INPUT_BYTES,
-    end_java,
-    kill_java,
-    partitions_for,
-    sql_settings,
-    start_session,
-)
+from transforms.session import LONG_INPUT_BYTES, end_java, partitions_for, sql_settings, start_session
 
 
 def main(folder: Path) -> int:
@@ -55,13 +48,13 @@ def main(folder: Path) -> int:
     with connection.makefile("rb") as asked:
         line = asked.readline()
     if not line:
-        kill_java()
+        end_java(at_once=True)
         return 0
     # A launch that was given up must not write on beside the one that follows it.
     _end_with(connection.fileno())
     connection.sendall(BEGUN)
     code = carry_out(json.loads(line), spark)
-    kill_java()
+    end_java(at_once=True)
     connection.sendall(json.dumps(code).encode() + b"\n")
     return 0
 
@@ -129,7 +122,7 @@ def _end_with(descriptor: int) -> None:
         with suppress(OSError):
             while os.read(descriptor, 1):
                 pass
-        kill_java()
+        end_java(at_once=True)
         os._exit(1)
 
     threading.Thread(target=watch, name="watch", daemon=True).start()
